@@ -1,0 +1,363 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Drivers and clients come and go, in order and out of it; nothing stays behind. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "gpu.h"
+
+static struct gpu gpu;
+
+static const struct gpu_want life_want = {.preset = "tiny"};
+
+struct life_client {
+	volatile int open, touched, asked;
+	int request; /* eventfd, or -1 */
+};
+
+/* Opens, maps, touches; waits for its end or for the driver's request to let go. */
+static void life_client(void *arg)
+{
+	struct life_client *c = arg;
+	volatile char *p;
+	uint64_t n;
+
+	vfio_open(&gpu.vfio, gpu.bdf);
+	vfio_memory_enable(&gpu.vfio, true);
+	p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, 4 * MiB);
+	if (c->request >= 0) {
+		struct {
+			struct vfio_irq_set set;
+			int32_t fd;
+		} irq = {.set = {.argsz = sizeof(irq),
+				 .flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+				 .index = VFIO_PCI_REQ_IRQ_INDEX,
+				 .count = 1},
+			 .fd = c->request};
+
+		EQ(ioctl(gpu.vfio.fd, VFIO_DEVICE_SET_IRQS, &irq), 0, "request interrupt");
+	}
+	EQ(vfio_touch_write(p, 0x11), 0, "client's store");
+	c->open = 1;
+	if (c->request < 0)
+		for (;;)
+			pause();
+	EQ(read(c->request, &n, 8), 8, "request");
+	c->asked = 1;
+	EQ(vfio_touch_read(p, &n), 0, "mapping while the driver waits");
+	munmap((void *)(uintptr_t)p, 4 * MiB);
+	vfio_close(&gpu.vfio);
+}
+
+static void life_unbind(void *arg)
+{
+	(void)arg;
+	EQ(pci_unbind(gpu.bdf), 0, "unbind: errno");
+}
+
+static void life_works(void)
+{
+	uint64_t value = ktap_random(), got;
+
+	pci_bind(gpu.bdf, pci_driver_name());
+	vfio_open(&gpu.vfio, gpu.bdf);
+	vfio_memory_enable(&gpu.vfio, true);
+	vfio_put(&gpu.vfio, VFIO_USEMEM, 128, &value, 8);
+	sim_mem_read(gpu.name, 128, &got, 8);
+	EQ(got, value, "next client: device's side");
+	EQ(vfio_touch_read(vfio_map(&gpu.vfio, VFIO_RESMEM, 0, 4096), NULL), 0,
+	   "next client: touch");
+}
+
+static void unbind_while_mapped(void)
+{
+	struct life_client *c = ktap_shared(sizeof(*c));
+	pid_t client, unbinder;
+
+	gpu_bind(&gpu, &life_want);
+	ktap_note()[0] = 0;
+	c->request = -1;
+	client = ktap_spawn(life_client, c);
+	EQ(ktap_await(&c->open, 1, 20), 1, "client open");
+	unbinder = ktap_spawn(life_unbind, NULL);
+	ktap_sleep(1);
+	EQ(ktap_join(unbinder, 0), -1, "unbind came back while a client held the device");
+	ktap_kill(client, 10, "client");
+	ktap_join_ok(unbinder, 30, "unbind");
+	OK(!pci_bound(gpu.bdf, NULL, 0), "still bound");
+	life_works();
+}
+
+static void client_lets_go_on_request(void)
+{
+	struct life_client *c = ktap_shared(sizeof(*c));
+	pid_t client, unbinder;
+
+	gpu_bind(&gpu, &life_want);
+	ktap_note()[0] = 0;
+	c->request = eventfd(0, EFD_CLOEXEC);
+	client = ktap_spawn(life_client, c);
+	EQ(ktap_await(&c->open, 1, 20), 1, "client open");
+	unbinder = ktap_spawn(life_unbind, NULL);
+	EQ(ktap_await(&c->asked, 1, 30), 1, "client asked to let go");
+	ktap_join_ok(client, 30, "client");
+	ktap_join_ok(unbinder, 30, "unbind");
+	life_works();
+}
+
+static void killed_client(void)
+{
+	struct life_client *c = ktap_shared(sizeof(*c));
+	pid_t client;
+
+	gpu_bind(&gpu, &life_want);
+	c->request = -1;
+	client = ktap_spawn(life_client, c);
+	EQ(ktap_await(&c->open, 1, 20), 1, "client open");
+	ktap_kill(client, 10, "client");
+	life_works();
+	EQ(vfio_cfg64(&gpu.vfio, PCI_BASE_ADDRESS_4), 0xc, "next client: BAR4");
+}
+
+static void second_open_is_refused(void)
+{
+	struct vfio_dev second;
+
+	gpu_open(&gpu, &life_want);
+	EQ(vfio_try_open(&second, gpu.bdf), EBUSY, "second client: errno");
+	vfio_get(&gpu.vfio, VFIO_USEMEM, 0, &(uint64_t){0}, 8);
+}
+
+static void unload_refused_while_open(void)
+{
+	int err;
+
+	gpu_open(&gpu, &life_want);
+	err = pci_module_remove(pci_driver_name());
+	OK(err == EWOULDBLOCK || err == EBUSY,
+	   "delete_module while open: expected EAGAIN or "
+	   "EBUSY, got %d (%s)",
+	   err, strerror(err));
+	OK(pci_driver_loaded(), "driver gone");
+	vfio_get(&gpu.vfio, VFIO_USEMEM, 0, &(uint64_t){0}, 8);
+}
+
+/* Unload with the device bound and closed, load, bind again. */
+static void unload_and_load(void)
+{
+	int rounds = ktap_quick() ? 3 : 20;
+
+	gpu_bind(&gpu, &life_want);
+	for (int i = 0; i < rounds; i++) {
+		int err = EAGAIN;
+
+		/* The last close may still be on its way. */
+		for (int k = 0; k < 200 && err == EAGAIN; k++) {
+			err = pci_module_remove(pci_driver_name());
+			if (err)
+				ktap_sleep(0.02);
+		}
+		EQ(err, 0, "round %d: delete_module: errno", i);
+		OK(!pci_driver_loaded(), "round %d: driver still there", i);
+		OK(!pci_bound(gpu.bdf, NULL, 0), "round %d: still bound", i);
+		pci_driver_load();
+		life_works();
+		vfio_close(&gpu.vfio);
+	}
+}
+
+/* The simulator goes with a device enabled and bound, and comes back. */
+static void device_leaves_while_open(void)
+{
+	struct life_client *c = ktap_shared(sizeof(*c));
+	pid_t client;
+
+	gpu_bind(&gpu, &life_want);
+	ktap_note()[0] = 0;
+	c->request = eventfd(0, EFD_CLOEXEC);
+	client = ktap_spawn(life_client, c);
+	EQ(ktap_await(&c->open, 1, 20), 1, "client open");
+	sim_set(gpu.name, "enable", "0");
+	EQ(c->asked, 1, "client asked to let go");
+	ktap_join_ok(client, 30, "client");
+	sim_set(gpu.name, "enable", "1");
+	life_works();
+}
+
+struct life_counts {
+	long long page_tables, available, unreclaimable, files;
+	long vmalloc, iomem, modules;
+};
+
+static void life_count(struct life_counts *c)
+{
+	char text[128];
+
+	/* Freed things have until now to be gone. */
+	sync();
+	util_write("/proc/sys/vm/drop_caches", "3");
+	ktap_sleep(0.3);
+	c->page_tables = util_field("/proc/meminfo", "PageTables");
+	c->available = util_field("/proc/meminfo", "MemAvailable");
+	c->unreclaimable = util_field("/proc/meminfo", "SUnreclaim");
+	c->vmalloc = util_lines("/proc/vmallocinfo", "ioremap") +
+		     util_lines("/proc/vmallocinfo", "memremap");
+	c->iomem = util_lines("/proc/iomem", NULL);
+	c->modules = util_lines("/proc/modules", NULL);
+	util_read("/proc/sys/fs/file-nr", text, sizeof(text));
+	c->files = atoll(text);
+}
+
+static void life_cycle(int i)
+{
+	volatile char *p, *q;
+
+	pci_bind(gpu.bdf, pci_driver_name());
+	vfio_open(&gpu.vfio, gpu.bdf);
+	vfio_memory_enable(&gpu.vfio, true);
+	p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, 512 * MiB);
+	q = vfio_map(&gpu.vfio, VFIO_RESMEM, 0, 16 * MiB);
+	for (uint64_t at = 0; at < 512 * MiB; at += 32 * MiB)
+		EQ(vfio_touch_write(p + at, i), 0, "cycle %d: store", i);
+	EQ(vfio_touch_write(q, i), 0, "cycle %d: store to resmem", i);
+	vfio_put(&gpu.vfio, VFIO_USEMEM, 300 * MiB, &i, sizeof(i));
+	vfio_put(&gpu.vfio, VFIO_RESMEM, 300 * MiB, &i, sizeof(i));
+	EQ(vfio_reset(&gpu.vfio), 0, "cycle %d: reset: errno", i);
+	EQ(vfio_touch_write(p + 8, i), 0, "cycle %d: store after the reset", i);
+	munmap((void *)(uintptr_t)p, 512 * MiB);
+	munmap((void *)(uintptr_t)q, 16 * MiB);
+	vfio_close(&gpu.vfio);
+	EQ(pci_unbind(gpu.bdf), 0, "cycle %d: unbind: errno", i);
+}
+
+/* What a cycle may not leave: a page of anything. The noise of a VM is allowed for once. */
+static void cycles(void)
+{
+	int n = ktap_quick() ? 20 : 1000, warm = 5;
+	struct life_counts a, b;
+
+	gpu_bind(&gpu, &life_want);
+	sim_fault(gpu.name, "training_ms", "1");
+	for (int i = 0; i < warm; i++)
+		life_cycle(i);
+	life_count(&a);
+	for (int i = 0; i < n; i++)
+		life_cycle(i);
+	life_count(&b);
+	ktap_diag("%d cycles: PageTables %+lld KiB, MemAvailable %+lld KiB, SUnreclaim %+lld KiB, "
+		  "files %+lld",
+		  n, b.page_tables - a.page_tables, b.available - a.available,
+		  b.unreclaimable - a.unreclaimable, b.files - a.files);
+	EQ(b.vmalloc, a.vmalloc, "kernel mappings of devices");
+	EQ(b.iomem, a.iomem, "lines of /proc/iomem");
+	EQ(b.modules, a.modules, "modules");
+	OK(b.files - a.files < 16, "open files: %lld, then %lld", a.files, b.files);
+	OK(b.page_tables - a.page_tables <= 256, "PageTables: %lld KiB, then %lld", a.page_tables,
+	   b.page_tables);
+	OK(a.available - b.available < 4096 + n * 2, "MemAvailable: %lld KiB, then %lld",
+	   a.available, b.available);
+	OK(b.unreclaimable - a.unreclaimable < 1024 + n, "SUnreclaim: %lld KiB, then %lld",
+	   a.unreclaimable, b.unreclaimable);
+}
+
+static void *life_reader(void *arg)
+{
+	static unsigned char buf[4 * MiB];
+	bool put = arg;
+
+	for (uint64_t i = 0;; i++) {
+		int index = i & 1 ? VFIO_RESMEM : VFIO_USEMEM;
+		uint64_t at = i * 7 * MiB % (400 * MiB);
+
+		if (put)
+			vfio_write(&gpu.vfio, index, at, buf, sizeof(buf));
+		else
+			vfio_read(&gpu.vfio, index, at, buf, sizeof(buf));
+	}
+	return NULL;
+}
+
+static void *life_resetter(void *arg)
+{
+	(void)arg;
+	for (;;) {
+		vfio_reset(&gpu.vfio);
+		vfio_memory_enable(&gpu.vfio, true);
+		ktap_sleep(0.005);
+	}
+	return NULL;
+}
+
+/* Does everything at once until it is killed. */
+static void life_busy(void *arg)
+{
+	volatile int *begun = arg;
+	pthread_t thread;
+
+	vfio_open(&gpu.vfio, gpu.bdf);
+	vfio_memory_enable(&gpu.vfio, true);
+	pthread_create(&thread, NULL, life_reader, NULL);
+	pthread_create(&thread, NULL, life_reader, &gpu);
+	pthread_create(&thread, NULL, life_resetter, NULL);
+	*begun = 1;
+	for (uint64_t i = 0;; i++) {
+		volatile char *p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, 64 * MiB);
+
+		for (uint64_t at = 0; at < 64 * MiB; at += 4 * MiB)
+			vfio_touch_write(p + (at + i * 4096) % (64 * MiB), i);
+		munmap((void *)(uintptr_t)p, 64 * MiB);
+	}
+}
+
+/* Killed at random moments; each time the next client works. */
+static void random_kills(void)
+{
+	int rounds = ktap_quick() ? 10 : 200;
+	volatile int *begun = ktap_shared(sizeof(int));
+	double worst = 0;
+
+	gpu_bind(&gpu, &life_want);
+	sim_fault(gpu.name, "training_ms", "2");
+	for (int i = 0; i < rounds; i++) {
+		double start;
+		pid_t pid;
+
+		*begun = 0;
+		pid = ktap_spawn(life_busy, (void *)(uintptr_t)begun);
+		EQ(ktap_await(begun, 1, 20), 1, "round %d: client began", i);
+		ktap_sleep((double)(ktap_random() % 40) / 1000);
+		start = ktap_now();
+		ktap_kill(pid, 20, "busy client");
+		if (ktap_now() - start > worst)
+			worst = ktap_now() - start;
+		life_works();
+		vfio_close(&gpu.vfio);
+		EQ(sim_state(gpu.name, "ras_events"), 0, "round %d: RAS events", i);
+	}
+	ktap_diag("%d kills, the slowest took %.3f s", rounds, worst);
+}
+
+static const struct ktap_case cases[] = {
+	KTAP_CASE(killed_client),
+	KTAP_CASE(second_open_is_refused),
+	KTAP_CASE(unload_refused_while_open),
+	KTAP_CASE_SLOW(unload_and_load, 180),
+	KTAP_CASE(unbind_while_mapped),
+	KTAP_CASE(client_lets_go_on_request),
+	KTAP_CASE(device_leaves_while_open),
+	KTAP_CASE_SLOW(random_kills, 400),
+	KTAP_CASE_SLOW(cycles, 900),
+};
+
+int main(int argc, char **argv)
+{
+	return ktap_main("lifecycle", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Several GPUs in one machine, each on its own; and ioeventfds (G14). */
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "gpu.h"
+
+static struct gpu gpu[2];
+
+static void multi_open(void)
+{
+	const struct gpu_want w = {.preset = "tiny"};
+
+	gpu_fresh(&gpu[0], &w);
+	gpu_make(&gpu[1], 1, &w);
+	for (int i = 0; i < 2; i++) {
+		pci_bind(gpu[i].bdf, pci_driver_name());
+		vfio_open(&gpu[i].vfio, gpu[i].bdf);
+		vfio_memory_enable(&gpu[i].vfio, true);
+	}
+}
+
+static void two_at_once(void)
+{
+	volatile uint64_t *p[2];
+
+	multi_open();
+	OK(strcmp(gpu[0].bdf, gpu[1].bdf), "both at %s", gpu[0].bdf);
+	OK(gpu[1].mem_base >= gpu[0].mem_base + gpu[0].mem_size, "memories overlap");
+	for (int i = 0; i < 2; i++) {
+		EQ(gpu[i].vfio.region[4].size, 512 * MiB, "GPU %d: BAR4", i);
+		p[i] = vfio_map(&gpu[i].vfio, VFIO_USEMEM, 0, 4 * MiB);
+		p[i][0] = 0x100 + i;
+		vfio_put(&gpu[i].vfio, VFIO_RESMEM, 8, &(uint64_t){0x200 + i}, 8);
+		vfio_cfg_set64(&gpu[i].vfio, PCI_BASE_ADDRESS_4, (i + 1) * GiB);
+	}
+	for (int i = 0; i < 2; i++) {
+		uint64_t got;
+
+		sim_mem_read(gpu[i].name, 0, &got, 8);
+		EQ(got, 0x100 + i, "GPU %d: usemem on the device's side", i);
+		sim_mem_read(gpu[i].name, GPU_USEMEM(gpu[i].mem_size) + 8, &got, 8);
+		EQ(got, 0x200 + i, "GPU %d: resmem on the device's side", i);
+		EQ(p[i][0], 0x100 + i, "GPU %d: mapping", i);
+		EQ(vfio_cfg64(&gpu[i].vfio, PCI_BASE_ADDRESS_4), (i + 1) * GiB | 0xc,
+		   "GPU %d: BAR4", i);
+	}
+}
+
+/* One GPU's memory enable, reset and training are no other's business. */
+static void apart(void)
+{
+	volatile uint64_t *p[2];
+	uint64_t value;
+
+	multi_open();
+	for (int i = 0; i < 2; i++) {
+		p[i] = vfio_map(&gpu[i].vfio, VFIO_USEMEM, 0, 4 * MiB);
+		p[i][0] = 0x300 + i;
+		vfio_cfg_set64(&gpu[i].vfio, PCI_BASE_ADDRESS_4, 0x4000000000);
+	}
+	sim_hold_training(gpu[0].name);
+	EQ(vfio_reset(&gpu[0].vfio), 0, "reset of GPU 0: errno");
+	EQ(vfio_cfg64(&gpu[0].vfio, PCI_BASE_ADDRESS_4), 0xc, "GPU 0: BAR4");
+	EQ(vfio_cfg64(&gpu[1].vfio, PCI_BASE_ADDRESS_4), 0x400000000c, "GPU 1: BAR4");
+	EQ(vfio_touch_read(p[1], &value), 0, "GPU 1: load while GPU 0 is not ready");
+	EQ(value, 0x301, "GPU 1: contents");
+	vfio_get(&gpu[1].vfio, VFIO_USEMEM, 0, &value, 8);
+	EQ(value, 0x301, "GPU 1: read while GPU 0 is not ready");
+	vfio_memory_enable(&gpu[1].vfio, false);
+	sim_train(gpu[0].name);
+	vfio_memory_enable(&gpu[0].vfio, true);
+	EQ(vfio_touch_read(p[0], &value), 0, "GPU 0: load while GPU 1 is off");
+	EQ(vfio_hot_reset(&gpu[0].vfio), 0, "hot reset of GPU 0: errno");
+	vfio_memory_enable(&gpu[1].vfio, true);
+	EQ(vfio_touch_read(p[1], &value), 0, "GPU 1: on again");
+	EQ(value, 0x301, "GPU 1: contents, on again");
+	for (int i = 0; i < 2; i++)
+		EQ(sim_state(gpu[i].name, "ras_events"), 0, "GPU %d: RAS events", i);
+}
+
+/* One goes while the other is in use. */
+static void one_leaves(void)
+{
+	volatile uint64_t *p;
+	uint64_t value;
+
+	multi_open();
+	p = vfio_map(&gpu[1].vfio, VFIO_USEMEM, 0, 4 * MiB);
+	p[0] = 0x77;
+	vfio_close(&gpu[0].vfio);
+	EQ(pci_unbind(gpu[0].bdf), 0, "unbind: errno");
+	sim_remove(gpu[0].name);
+	EQ(vfio_touch_read(p, &value), 0, "the other's mapping");
+	EQ(value, 0x77, "the other's contents");
+	EQ(vfio_touch_read(p + 2 * MiB / 8, &value), 0, "the other's mapping, fresh page");
+	EQ(vfio_reset(&gpu[1].vfio), 0, "the other's reset: errno");
+	vfio_get(&gpu[1].vfio, VFIO_USEMEM, 0, &value, 8);
+}
+
+/* A hot reset needs a handle on every function that it takes down: not this one's. */
+static void hot_reset_with_foreign_group(void)
+{
+	struct {
+		struct vfio_pci_hot_reset h;
+		int32_t group;
+	} r = {.h = {.argsz = sizeof(r), .count = 1}};
+
+	multi_open();
+	vfio_cfg_set64(&gpu[0].vfio, PCI_BASE_ADDRESS_4, 0x4000000000);
+	r.group = gpu[1].vfio.group;
+	EQ(ioctl(gpu[0].vfio.fd, VFIO_DEVICE_PCI_HOT_RESET, &r) ? errno : 0, EINVAL,
+	   "hot reset with another's group: errno");
+	EQ(vfio_cfg64(&gpu[0].vfio, PCI_BASE_ADDRESS_4), 0x400000000c,
+	   "BAR4 after a hot reset that never started");
+}
+
+static int multi_ioeventfd(const struct gpu *g, int index, uint64_t off, uint32_t size,
+			   uint64_t data, int fd)
+{
+	struct vfio_device_ioeventfd io = {
+		.argsz = sizeof(io),
+		.flags = size,
+		.offset = g->vfio.region[index].offset + off,
+		.data = data,
+		.fd = fd,
+	};
+
+	return ioctl(g->vfio.fd, VFIO_DEVICE_IOEVENTFD, &io) ? errno : 0;
+}
+
+/* On the real BAR0 it is vfio-pci's: signalling the eventfd writes the register. */
+static void G14_ioeventfd_bar0(void)
+{
+	const uint64_t off = 0x100000;
+	uint32_t value = 0;
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	gpu_tiny(&gpu[0]);
+	vfio_put(&gpu[0].vfio, 0, off, &value, 4);
+	EQ(multi_ioeventfd(&gpu[0], 0, off, 4, 0xd00be11, fd), 0, "set: errno");
+	EQ(multi_ioeventfd(&gpu[0], 0, off, 4, 0xd00be11, fd), EEXIST, "set twice: errno");
+	EQ(multi_ioeventfd(&gpu[0], 0, off + 1, 4, 1, fd), EINVAL, "misaligned: errno");
+	EQ(write(fd, &(uint64_t){1}, 8), 8, "eventfd");
+	for (int i = 0; i < 500 && value != 0xd00be11; i++) {
+		ktap_sleep(0.01);
+		vfio_get(&gpu[0].vfio, 0, off, &value, 4);
+	}
+	EQ(value, 0xd00be11, "register behind the eventfd");
+	EQ(multi_ioeventfd(&gpu[0], 0, off, 4, 0xd00be11, -1), 0, "unset: errno");
+}
+
+static void ioeventfd_windows(void)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+
+	gpu_tiny(&gpu[0]);
+	EQ(multi_ioeventfd(&gpu[0], VFIO_USEMEM, 0, 4, 1, fd), ENOTTY, "BAR4: errno");
+	EQ(multi_ioeventfd(&gpu[0], VFIO_RESMEM, 64, 4, 1, fd), ENOTTY, "BAR2: errno");
+	EQ(multi_ioeventfd(&gpu[0], VFIO_USEMEM, 400 * MiB, 8, 1, fd), ENOTTY,
+	   "BAR4, 8 bytes: errno");
+}
+
+static const struct ktap_case cases[] = {
+	KTAP_CASE(G14_ioeventfd_bar0), KTAP_CASE(ioeventfd_windows),
+	KTAP_CASE(two_at_once),	       KTAP_CASE(apart),
+	KTAP_CASE(one_leaves),	       KTAP_CASE(hot_reset_with_foreign_group),
+};
+
+int main(int argc, char **argv)
+{
+	return ktap_main("multi", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
+}
