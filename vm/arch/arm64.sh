@@ -1,0 +1,11 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2034,SC2054 # data, read by vm/boot.sh and vm/build
+# virt with SMMUv3. RAM starts at 1 GiB, so `mem=3G` hides all from 4 GiB on.
+KARCH=arm64
+CROSS=aarch64-linux-gnu-
+QEMU=qemu-system-aarch64
+CONSOLE=ttyAMA0
+MEM_VISIBLE=3
+MEM_ARG=3G
+MACHINE=(-M virt,gic-version=3,iommu=smmuv3,memory-backend=ram -cpu neoverse-n1)
+CMDLINE=""

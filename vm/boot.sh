@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# One machine: QEMU's command line, the boot, the verdict. Sourced after lib.sh.
+#
+# The physical map is the same idea on every architecture: the kernel gets RAM
+# below 4 GiB only (`mem=`), all RAM above is memory of simulated GPUs. QEMU's
+# backend reserves nothing, so pages cost the host what is really touched.
+
+ROOT_PORTS=4
+# Enough for four of the largest preset (276 GiB each).
+DEVICE_MEMORY_GIB=${COHGPU_DEVICE_MEMORY_GIB:-1120}
+
+# gpu_slots: a root port each, with a stock ivshmem function behind it. Ports
+# without hotplug: pciehp would wait for its time-outs in every reset.
+gpu_slots() {
+	local i
+	for ((i = 1; i <= ROOT_PORTS; i++)); do
+		printf '%s\n' \
+			-device "pcie-root-port,id=rp$i,bus=pcie.0,addr=0x1$i,chassis=$i,slot=$i,hotplug=off" \
+			-object "memory-backend-ram,id=bar$i,size=16M,share=on" \
+			-device "ivshmem-plain,memdev=bar$i,bus=rp$i"
+	done
+}
+
+# qemu_command DIR TERMINAL: fills QEMU_COMMAND. DIR holds initrd and receives
+# console.log and results. TERMINAL is a -chardev for the guest's hvc0.
+qemu_command() {
+	local dir=$1 terminal=$2 slots
+	mapfile -t slots < <(gpu_slots)
+	# shellcheck disable=SC2054 # commas of QEMU
+	QEMU_COMMAND=("$QEMU" "${MACHINE[@]}" -accel tcg,thread=multi -smp "$OPT_CPUS"
+		-object "memory-backend-ram,id=ram,size=$((MEM_VISIBLE + DEVICE_MEMORY_GIB))G,reserve=off"
+		-m "$((MEM_VISIBLE + DEVICE_MEMORY_GIB))G"
+		-display none -no-reboot -nodefaults -nic none -monitor none
+		-serial "file:$dir/console.log"
+		-device virtio-serial-pci
+		-chardev "$terminal" -device virtconsole,chardev=term
+		-chardev "file,id=results,path=$dir/results" -device virtserialport,chardev=results,name=cohgpu.results
+		-kernel "$(kernel_dir "$OPT_ARCH" "$OPT_KERNEL")/vmlinuz" -initrd "$dir/initrd"
+		-append "console=$CONSOLE panic=-1 oops=panic mem=$MEM_ARG log_buf_len=8M ignore_loglevel $CMDLINE"
+		"${slots[@]}")
+	[[ $OPT_ACPI == 0 ]] || QEMU_COMMAND+=(-acpitable "file=$(acpi_table)")
+}
+
+# acpi_table: the SSDT that describes the GPU behind rp1, compiled when stale.
+acpi_table() {
+	local source=$VM_DIR/acpi/gpu.asl table=$BUILD/acpi/gpu.aml
+	[[ $OPT_ARCH == amd64 ]] || die "--acpi: boot: only on amd64"
+	if [[ ! $table -nt $source ]]; then
+		need iasl
+		mkdir -p "$BUILD/acpi"
+		iasl -p "${table%.aml}" "$source" >"$BUILD/acpi/iasl.log" 2>&1 || { cat "$BUILD/acpi/iasl.log" >&2; die "acpi/gpu.asl: compile: failed"; }
+	fi
+	printf '%s\n' "$table"
+}
+
+# write_job DIR KEY=VALUE...: the job as a small archive after the image.
+write_job() {
+	local dir=$1 image=$2
+	shift 2
+	rm -rf "$dir/job"
+	mkdir -p "$dir/job/etc/cohgpu"
+	printf '%s\n' "$@" >"$dir/job/etc/cohgpu/job"
+	[[ -z ${OPT_COMMAND:-} ]] || printf '%s\n' "$OPT_COMMAND" >"$dir/job/etc/cohgpu/command"
+	(cd "$dir/job" && find . -mindepth 1 | cpio -o -H newc --quiet) >"$dir/job.cpio"
+	cat "$image" "$dir/job.cpio" >"$dir/initrd"
+}
+
+# boot DIR TERMINAL SECONDS: the machine from power-on to power-off. The result
+# is only whether QEMU ended by itself; what it means is in DIR/results.
+boot() {
+	local dir=$1 terminal=$2 seconds=$3 status=0
+	: >"$dir/results"
+	: >"$dir/console.log"
+	qemu_command "$dir" "$terminal"
+	printf '%q ' "${QEMU_COMMAND[@]}" >"$dir/qemu.cmd"
+	timeout --foreground -k 5 "$seconds" "${QEMU_COMMAND[@]}" 2>"$dir/qemu.err" || status=$?
+	rm -f "$dir/initrd" "$dir/job.cpio"
+	return "$status"
+}

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# What every script of the harness shares. Sourced, never run.
+
+VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+TOP=$(dirname "$VM_DIR")
+BUILD=${COHGPU_BUILD:-$TOP/build}
+CACHE=${COHGPU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cohgpu}
+VM_START=${EPOCHREALTIME/./}
+
+# say TEXT...: progress, with the seconds since this script started.
+say() {
+	local now=${EPOCHREALTIME/./}
+	local tenths=$(((now - VM_START) / 100000))
+	printf '[%3d.%d s] %s\n' $((tenths / 10)) $((tenths % 10)) "$*" >&2
+}
+
+die() {
+	printf '%s: %s\n' "$(basename "$0")" "$*" >&2
+	exit 2
+}
+
+need() {
+	local tool
+	for tool; do
+		command -v "$tool" >/dev/null || die "$tool: run: not installed (vm/setup installs what the harness needs)"
+	done
+}
+
+# load_arch ARCH: the variables of vm/arch/ARCH.sh.
+load_arch() {
+	[[ -e $VM_DIR/arch/$1.sh ]] || die "$1: boot: unknown architecture (known: $(known_archs))"
+	# shellcheck source=/dev/null
+	source "$VM_DIR/arch/$1.sh"
+}
+
+known_archs() {
+	local file
+	for file in "$VM_DIR"/arch/*.sh; do
+		printf '%s ' "$(basename "$file" .sh)"
+	done
+}
+
+# kernel_dir ARCH KERNEL: where vm/fetch leaves an unpacked kernel.
+kernel_dir() {
+	printf '%s/kernel/%s-%s\n' "$CACHE" "$1" "$2"
+}
+
+# tree_hash PATH...: one hash over names, modes and contents of files.
+tree_hash() {
+	find "$@" -type f -printf '%p %m\0' 2>/dev/null | LC_ALL=C sort -z |
+		while IFS= read -r -d '' entry; do
+			printf '%s\n' "$entry"
+			sha256sum <"${entry% *}"
+		done | sha256sum | cut -d' ' -f1
+}
+
+# with_lock NAME CMD...: one at a time on this machine.
+with_lock() {
+	local name=$1
+	shift
+	mkdir -p "$BUILD/lock"
+	(
+		flock 9
+		"$@"
+	) 9>"$BUILD/lock/$name"
+}
