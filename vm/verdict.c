@@ -17,7 +17,7 @@
 static const char *const verdict_reports[] = {
 	"WARNING:",
 	"BUG:",
-	"Oops",
+	"Oops:",
 	"kernel BUG at",
 	"Unable to handle kernel",
 	"general protection fault",
@@ -38,7 +38,7 @@ static const char *const verdict_reports[] = {
 	"scheduling while atomic",
 	"list_add corruption",
 	"list_del corruption",
-	"bad page",
+	"Bad page",
 	"nobody cared",
 	"cannot create duplicate",
 	"use-after-free",
@@ -53,7 +53,7 @@ static bool verdict_is_report(const char *text)
 	size_t i;
 
 	for (i = 0; i < sizeof(verdict_reports) / sizeof(*verdict_reports); i++)
-		if (strcasestr(text, verdict_reports[i]))
+		if (strstr(text, verdict_reports[i]))
 			return true;
 	return false;
 }
