@@ -1,9 +1,32 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make demo    what this project is, in one VM
-# make check   the quick tests          make check-all   every lane
+# make demo       what this project is, in one VM (arm64, Debian's 6.12, a GH200 with 96 GiB)
+# make check      the quick tests             make check-all   every lane, every kernel
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
+# make setup      host packages               make fetch       kernels into the cache
+# make format     clang-format over user space
 
-.PHONY: modules
+.PHONY: demo check check-all modules setup fetch format clean
+
+demo:
+	@vm/demo
+
+check:
+	@COHGPU_QUICK=$${COHGPU_QUICK-1} vm/matrix quick
+
+check-all:
+	@vm/matrix all
 
 modules:
 	@$(MAKE) --no-print-directory -C kernel modules
+
+setup:
+	@vm/setup
+
+fetch: setup
+	@vm/fetch $$(awk '!/^#/ && NF { print "kernel/" $$2 "-" $$3; print "busybox/" $$2 }' vm/lanes | sort -u) source/6.12
+
+format:
+	@git ls-files '*.c' '*.h' | grep -v -E '^(kernel/|tests/harness/planted/)' | xargs clang-format -i
+
+clean:
+	@rm -rf build
