@@ -268,7 +268,7 @@ static int init_forward(int fd, bool *at_start)
 
 static pid_t init_start(const char *path, const char *args, int *out)
 {
-	char command[1024];
+	char command[16384];
 	int fds[2];
 	pid_t pid;
 
@@ -336,7 +336,7 @@ static void init_suite(const char *name, const char *args, double limit)
 static void init_suites(void)
 {
 	char *list = strdup(init_env("SUITES", "")), *save = NULL, *name, *args, *c;
-	double limit = atof(init_env("SUITE_TIMEOUT", "300"));
+	double limit = atof(init_env("SUITE_TIMEOUT", "600"));
 
 	for (name = strtok_r(list, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
 		args = strchr(name, ':');

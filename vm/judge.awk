@@ -52,7 +52,8 @@ function case_line(line, good,    text, name, reason) {
 	sub(/^(not )?ok +[0-9]* *(- )?/, "", text)
 	name = text
 	sub(/ *#.*$/, "", name)
-	name = suite "/" name
+	if (index(name, suite "/") != 1)
+		name = suite "/" name
 	results++
 	listed++
 	if (text ~ /# *SKIP/) {
