@@ -45,7 +45,6 @@ qemu_command() {
 # acpi_table: the SSDT that describes the GPU behind rp1, compiled when stale.
 acpi_table() {
 	local source=$VM_DIR/acpi/gpu.asl table=$BUILD/acpi/gpu.aml
-	[[ $OPT_ARCH == amd64 ]] || die "--acpi: boot: only on amd64"
 	if [[ ! $table -nt $source ]]; then
 		need iasl
 		mkdir -p "$BUILD/acpi"
@@ -54,16 +53,44 @@ acpi_table() {
 	printf '%s\n' "$table"
 }
 
-# write_job DIR KEY=VALUE...: the job as a small archive after the image.
+# acpi_early ARCH KERNEL: an archive that replaces the DSDT by one of revision 2.
+# ACPI integers are as wide as the DSDT's revision says, for all tables; QEMU's
+# is 1 on q35, so 32 bits, and no real machine's. The table depends on the
+# machine, so it is taken from a boot of that machine, once.
+acpi_early() {
+	local dir=$BUILD/acpi key
+	key=$({ "$QEMU" --version && printf '%s ' "${MACHINE[@]}" "$DEVICE_MEMORY_GIB" && gpu_slots; } | sha256sum | cut -c 1-16)
+	if [[ ! -e $dir/$key.cpio ]]; then
+		need perl cpio
+		say "acpi: reading this machine's DSDT"
+		rm -rf "${dir:?}/$key"
+		mkdir -p "$dir/$key/kernel/firmware/acpi"
+		"$VM_DIR/run" --arch "$1" --kernel "$2" --driver none --preset none -- 'cat /sys/firmware/acpi/tables/DSDT' \
+			</dev/null 2>"$dir/boot.log" >"$dir/$key/dsdt.aml" || { cat "$dir/boot.log" >&2; die "DSDT: read: failed"; }
+		perl -0777 -pe 'substr($_, 8, 1) = "\x02"; substr($_, 24, 4) = pack("V", unpack("V", substr($_, 24, 4)) + 1);
+			substr($_, 9, 1) = "\0"; substr($_, 9, 1) = chr(-unpack("%8C*", $_) & 255)' \
+			"$dir/$key/dsdt.aml" >"$dir/$key/kernel/firmware/acpi/dsdt.aml"
+		(cd "$dir/$key" && find kernel | cpio -o -H newc --quiet) >"$dir/$key.cpio.new"
+		mv "$dir/$key.cpio.new" "$dir/$key.cpio"
+	fi
+	printf '%s\n' "$dir/$key.cpio"
+}
+
+# write_job DIR IMAGE KEY=VALUE...: the job as a small archive after the image.
 write_job() {
-	local dir=$1 image=$2
+	local dir=$1 image=$2 early=/dev/null
 	shift 2
 	rm -rf "$dir/job"
 	mkdir -p "$dir/job/etc/cohgpu"
+	if [[ $OPT_ACPI == 1 ]]; then
+		[[ $OPT_ARCH == amd64 ]] || die "--acpi: boot: only on amd64"
+		early=$(acpi_early "$OPT_ARCH" "$OPT_KERNEL") || exit
+		set -- "$@" COHGPU_ACPI=1
+	fi
 	printf '%s\n' "$@" >"$dir/job/etc/cohgpu/job"
 	[[ -z ${OPT_COMMAND:-} ]] || printf '%s\n' "$OPT_COMMAND" >"$dir/job/etc/cohgpu/command"
 	(cd "$dir/job" && find . -mindepth 1 | cpio -o -H newc --quiet) >"$dir/job.cpio"
-	cat "$image" "$dir/job.cpio" >"$dir/initrd"
+	cat "$early" "$image" "$dir/job.cpio" >"$dir/initrd"
 }
 
 # boot DIR TERMINAL SECONDS: the machine from power-on to power-off. The result

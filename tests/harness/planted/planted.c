@@ -7,12 +7,14 @@
 #include <linux/io.h>
 #include <linux/kthread.h>
 #include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/property.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
 
 static char *plant = "nothing";
 module_param(plant, charp, 0400);
-MODULE_PARM_DESC(plant, "nothing, warn, report, leak, mapping or stuck");
+MODULE_PARM_DESC(plant, "nothing, warn, report, leak, mapping, stuck or properties");
 
 static int planted_stuck(void *unused)
 {
@@ -38,6 +40,20 @@ static int planted_hang(void)
 	return 0;
 }
 
+/* Not a failure: says what firmware tells about the functions of the slots. */
+static void planted_properties(void)
+{
+	struct pci_dev *pdev = NULL;
+	u64 base, size;
+
+	while ((pdev = pci_get_device(0x1af4, 0x1110, pdev))) {
+		if (device_property_read_u64(&pdev->dev, "nvidia,gpu-mem-base-pa", &base) ||
+		    device_property_read_u64(&pdev->dev, "nvidia,gpu-mem-size", &size))
+			continue;
+		pci_info(pdev, "planted: memory at %#llx, %#llx bytes\n", base, size);
+	}
+}
+
 static int __init planted_init(void)
 {
 	void *lost;
@@ -56,6 +72,8 @@ static int __init planted_init(void)
 		return -ENOMEM;
 	if (!strcmp(plant, "stuck"))
 		return planted_hang();
+	if (!strcmp(plant, "properties"))
+		planted_properties();
 	return 0;
 }
 
