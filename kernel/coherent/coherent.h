@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Windows of coherent device memory for VFIO variant drivers.
+ *
+ * A window shows a range of CPU physical addresses, which no BAR decodes, as if
+ * it were the BAR of a PCI function: it answers only while the function's
+ * memory decoding is on and its power is, and it loses its mappings at every
+ * reset. What the memory is, and when it is ready, is the driver's to say.
+ */
+#ifndef COHERENT_H
+#define COHERENT_H
+
+#include <linux/mutex.h>
+#include <linux/rwsem.h>
+#include <linux/spinlock.h>
+#include <linux/vfio.h>
+#include <linux/vfio_pci_core.h>
+
+#include "logic/bar.h"
+#include "logic/ready.h"
+#include "logic/span.h"
+#include "logic/split.h"
+
+#define COHERENT_WINDOWS 2
+
+struct coherent_device;
+
+/**
+ * enum coherent_cache - how the CPU maps a window
+ * @COHERENT_CACHED: write-back
+ * @COHERENT_WRITECOMBINE: uncached, writes may be merged (arm64 Normal-NC)
+ */
+enum coherent_cache {
+	COHERENT_CACHED,
+	COHERENT_WRITECOMBINE,
+};
+
+/**
+ * struct coherent_window - a range of device memory behind a VFIO region
+ * @cdev: the device that it belongs to
+ * @index: VFIO region index, a BAR number
+ * @cache: how the CPU maps it
+ * @base: physical address of the first byte, page-aligned
+ * @length: bytes of memory
+ * @region_size: bytes of the region, a power of two, at least @length
+ * @views: kernel mappings made so far, one for each COHERENT_VIEW_BYTES of the
+ *	   window; guarded by the device's gate
+ * @nr_views: number of @views
+ */
+struct coherent_window {
+	struct coherent_device *cdev;
+	unsigned int index;
+	enum coherent_cache cache;
+	phys_addr_t base;
+	u64 length;
+	u64 region_size;
+	void **views;
+	unsigned int nr_views;
+};
+
+/**
+ * struct coherent_ops - what a driver knows of its memory's readiness
+ * @required: conditions, a bit each, for coherent_ready; 0: always ready
+ * @look: read from the device which conditions hold now. Called with
+ *	  memory_lock held for read and the function answering; must not sleep
+ *	  for long. Returns 0 or an error.
+ * @allowed_ms: milliseconds that may pass, from the start of a wait, until all
+ *		conditions hold, given those that hold now
+ * @report: say in the log which conditions were missing when time was up
+ */
+struct coherent_ops {
+	u32 required;
+	int (*look)(struct coherent_device *cdev, u32 *holding);
+	unsigned int (*allowed_ms)(struct coherent_device *cdev, u32 holding);
+	void (*report)(struct coherent_device *cdev, u32 holding);
+};
+
+/**
+ * struct coherent_device - a VFIO PCI device with windows
+ * @core: the vfio-pci-core device; must come first, as must this struct in
+ *	  the driver's
+ * @ops: the driver's, NULL if it has no windows
+ * @windows: the windows, @nr_windows of them
+ * @nr_windows: 0 makes the device plain vfio-pci
+ * @gate: held for read around every touch of the memory and every insertion
+ *	  of a mapping, for write by the start of a reset, which so knows that
+ *	  nothing is under way; nests inside memory_lock
+ * @ready_lock: guards @ready; innermost
+ * @ready: may the memory be touched?
+ * @wait_lock: held by the one that waits for readiness, so that others wait
+ *	       for its result; taken with no other lock held
+ * @mapping: inode whose address space all mappings of the device are in
+ */
+struct coherent_device {
+	struct vfio_pci_core_device core;
+	const struct coherent_ops *ops;
+	struct coherent_window windows[COHERENT_WINDOWS];
+	unsigned int nr_windows;
+	struct rw_semaphore gate;
+	spinlock_t ready_lock;
+	struct coherent_ready ready;
+	struct mutex wait_lock;
+	struct inode *mapping;
+};
+
+static inline struct coherent_device *
+to_coherent_device(struct vfio_device *core_vdev)
+{
+	return container_of(core_vdev, struct coherent_device, core.vdev);
+}
+
+/* main.c: a device's life, its resets, the operations of its VFIO device */
+int coherent_init_dev(struct vfio_device *core_vdev);
+void coherent_release_dev(struct vfio_device *core_vdev);
+int coherent_add_window(struct coherent_device *cdev, unsigned int index,
+			enum coherent_cache cache,
+			const struct coherent_split_part *part);
+struct coherent_window *coherent_find_window(struct coherent_device *cdev,
+					     unsigned int index);
+void coherent_open(struct coherent_device *cdev);
+void coherent_close(struct coherent_device *cdev);
+bool coherent_answers(struct coherent_device *cdev);
+void coherent_zap_if_silent(struct coherent_device *cdev);
+void coherent_reset_begin(struct coherent_device *cdev);
+void coherent_reset_end(struct coherent_device *cdev);
+ssize_t coherent_read(struct vfio_device *core_vdev, char __user *buf,
+		      size_t count, loff_t *ppos);
+ssize_t coherent_write(struct vfio_device *core_vdev, const char __user *buf,
+		       size_t count, loff_t *ppos);
+long coherent_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
+		    unsigned long arg);
+int coherent_feature(struct vfio_device *core_vdev, u32 flags,
+		     void __user *arg, size_t argsz);
+int coherent_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma);
+int coherent_region_info_caps(struct vfio_device *core_vdev,
+			      struct vfio_region_info *info,
+			      struct vfio_info_cap *caps);
+
+/* ready.c */
+enum coherent_ready_state coherent_ready_now(struct coherent_device *cdev);
+u64 coherent_ready_generation(struct coherent_device *cdev);
+int coherent_ready_poll(struct coherent_device *cdev);
+int coherent_ready_wait(struct coherent_device *cdev);
+
+#endif /* COHERENT_H */

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Which address space the mappings of a device are in.
+ *
+ * All of them must be in one of the device's own, so that they can be found and
+ * zapped. The VFIO core gives every device an inode for that since 6.10. For
+ * older kernels we make one, on a pseudo file system, and let the device's
+ * files use it: from the first mmap() of a file on, before any VMA is linked.
+ *
+ * Two things need care there. The mm counts writable mappings in the address
+ * space before and after it calls mmap(), so the new one is given a count of
+ * its own in advance. And the core puts the physical page number of a real BAR
+ * into vm_pgoff, which must not be mistaken for ours: COMPAT_PGOFF_BYTES.
+ */
+#include "coherent/window.h"
+
+#ifdef COHGPU_HAVE_CORE_INODE
+
+int coherent_inode_get(struct coherent_device *cdev)
+{
+	cdev->mapping = cdev->core.vdev.inode;
+	return 0;
+}
+
+void coherent_inode_put(struct coherent_device *cdev)
+{
+}
+
+void coherent_inode_adopt(struct coherent_device *cdev,
+			  struct vm_area_struct *vma)
+{
+}
+
+#else
+
+#include <linux/fs.h>
+#include <linux/mm.h>
+#include <linux/module.h>
+#include <linux/mount.h>
+#include <linux/pseudo_fs.h>
+
+#define COHERENT_FS_MAGIC 0x636f6866
+
+static int coherent_fs_init_context(struct fs_context *fc)
+{
+	return init_pseudo(fc, COHERENT_FS_MAGIC) ? 0 : -ENOMEM;
+}
+
+static struct file_system_type coherent_fs_type = {
+	.name = "vfio-coherent",
+	.owner = THIS_MODULE,
+	.init_fs_context = coherent_fs_init_context,
+	.kill_sb = kill_anon_super,
+};
+
+static struct vfsmount *coherent_fs_mount;
+static int coherent_fs_count;
+
+int coherent_inode_get(struct coherent_device *cdev)
+{
+	struct inode *inode;
+	int ret;
+
+	ret = simple_pin_fs(&coherent_fs_type, &coherent_fs_mount,
+			    &coherent_fs_count);
+	if (ret)
+		return ret;
+
+	inode = alloc_anon_inode(coherent_fs_mount->mnt_sb);
+	if (IS_ERR(inode)) {
+		simple_release_fs(&coherent_fs_mount, &coherent_fs_count);
+		return PTR_ERR(inode);
+	}
+	cdev->mapping = inode;
+	return 0;
+}
+
+void coherent_inode_put(struct coherent_device *cdev)
+{
+	iput(cdev->mapping);
+	simple_release_fs(&coherent_fs_mount, &coherent_fs_count);
+}
+
+/* Called for every mmap() of the device, windows and real BARs alike. */
+void coherent_inode_adopt(struct coherent_device *cdev,
+			  struct vm_area_struct *vma)
+{
+	struct address_space *mapping = cdev->mapping->i_mapping;
+
+	if (vma->vm_file->f_mapping == mapping)
+		return;
+	mapping_allow_writable(mapping);
+	vma->vm_file->f_mapping = mapping;
+}
+
+#endif

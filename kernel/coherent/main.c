@@ -1,0 +1,395 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A VFIO PCI device that has windows: its life, its resets, and the operations
+ * of its VFIO device. What does not concern a window goes to vfio-pci-core.
+ *
+ * A window is real PCI memory: it answers only while the virtual command
+ * register enables memory and the function is below D3hot. That rule is
+ * coherent_answers(), and faults, reads and writes all ask it.
+ */
+#include <linux/module.h>
+#include <linux/pci.h>
+#include <linux/uaccess.h>
+
+#include "coherent/window.h"
+
+#define CREATE_TRACE_POINTS
+#include "coherent/trace.h"
+
+/**
+ * coherent_init_dev() - initialise, as a &vfio_device_ops.init
+ * @core_vdev: the VFIO device, zeroed
+ *
+ * The driver adds windows and sets &coherent_device.ops afterwards.
+ *
+ * Return: 0 or an error.
+ */
+int coherent_init_dev(struct vfio_device *core_vdev)
+{
+	struct coherent_device *cdev = to_coherent_device(core_vdev);
+	int ret;
+
+	init_rwsem(&cdev->gate);
+	spin_lock_init(&cdev->ready_lock);
+	mutex_init(&cdev->wait_lock);
+	coherent_ready_init(&cdev->ready, 0);
+
+	ret = coherent_inode_get(cdev);
+	if (ret)
+		goto out_locks;
+	ret = vfio_pci_core_init_dev(core_vdev);
+	if (ret)
+		goto out_inode;
+	return 0;
+
+out_inode:
+	coherent_inode_put(cdev);
+out_locks:
+	mutex_destroy(&cdev->wait_lock);
+	return ret;
+}
+COHERENT_EXPORT(coherent_init_dev);
+
+/**
+ * coherent_release_dev() - undo coherent_init_dev() and coherent_add_window()
+ * @core_vdev: the VFIO device
+ */
+void coherent_release_dev(struct vfio_device *core_vdev)
+{
+	struct coherent_device *cdev = to_coherent_device(core_vdev);
+
+	while (cdev->nr_windows)
+		coherent_window_destroy(&cdev->windows[--cdev->nr_windows]);
+	vfio_pci_core_release_dev(core_vdev);
+	coherent_inode_put(cdev);
+	mutex_destroy(&cdev->wait_lock);
+}
+COHERENT_EXPORT(coherent_release_dev);
+
+/**
+ * coherent_add_window() - show a part of device memory, before registration
+ * @cdev: the device, with at most COHERENT_WINDOWS - 1 windows
+ * @index: VFIO region index in whose place it stands
+ * @cache: how the CPU maps it
+ * @part: where it lies; checked by coherent_split()
+ *
+ * Return: 0 or -ENOMEM.
+ */
+int coherent_add_window(struct coherent_device *cdev, unsigned int index,
+			enum coherent_cache cache,
+			const struct coherent_split_part *part)
+{
+	struct coherent_window *window = &cdev->windows[cdev->nr_windows];
+	int ret;
+
+	window->cdev = cdev;
+	window->index = index;
+	window->cache = cache;
+	window->base = part->base;
+	window->length = part->length;
+	window->region_size = part->bar_size;
+	ret = coherent_window_init(window);
+	if (ret)
+		return ret;
+
+	cdev->nr_windows++;
+	return 0;
+}
+COHERENT_EXPORT(coherent_add_window);
+
+/**
+ * coherent_find_window() - the window behind a region
+ * @cdev: the device
+ * @index: VFIO region index
+ *
+ * Return: the window, or NULL.
+ */
+struct coherent_window *coherent_find_window(struct coherent_device *cdev,
+					     unsigned int index)
+{
+	unsigned int i;
+
+	for (i = 0; i < cdev->nr_windows; i++) {
+		if (cdev->windows[i].index == index)
+			return &cdev->windows[i];
+	}
+	return NULL;
+}
+COHERENT_EXPORT(coherent_find_window);
+
+/**
+ * coherent_open() - the device is being opened; nothing is known of its memory
+ * @cdev: the device
+ */
+void coherent_open(struct coherent_device *cdev)
+{
+	if (!cdev->nr_windows)
+		return;
+	spin_lock(&cdev->ready_lock);
+	cdev->ready.required = cdev->ops->required;
+	spin_unlock(&cdev->ready_lock);
+	coherent_reset_end(cdev);
+}
+COHERENT_EXPORT(coherent_open);
+
+/**
+ * coherent_close() - the last file is gone: give up what was made since open
+ * @cdev: the device
+ */
+void coherent_close(struct coherent_device *cdev)
+{
+	unsigned int i;
+
+	down_write(&cdev->gate);
+	for (i = 0; i < cdev->nr_windows; i++)
+		coherent_window_forget(&cdev->windows[i]);
+	up_write(&cdev->gate);
+}
+COHERENT_EXPORT(coherent_close);
+
+/**
+ * coherent_answers() - does the function answer accesses to its memory?
+ * @cdev: the device, open; its memory_lock is held
+ *
+ * Return: true if memory is enabled and the function is below D3hot.
+ */
+bool coherent_answers(struct coherent_device *cdev)
+{
+	struct vfio_pci_core_device *core = &cdev->core;
+	u16 command = le16_to_cpup((__le16 *)(core->vconfig + PCI_COMMAND));
+
+	lockdep_assert_held(&core->memory_lock);
+
+	if (core->pdev->current_state >= PCI_D3hot)
+		return false;
+	return core->pdev->no_command_memory || command & PCI_COMMAND_MEMORY;
+}
+COHERENT_EXPORT(coherent_answers);
+
+static void coherent_zap(struct coherent_device *cdev)
+{
+	unsigned int i;
+
+	for (i = 0; i < cdev->nr_windows; i++)
+		coherent_window_zap(&cdev->windows[i]);
+}
+
+/**
+ * coherent_zap_if_silent() - after what may have made the function silent
+ * @cdev: the device, open
+ *
+ * Cores that find mappings by their inode have zapped them already.
+ */
+void coherent_zap_if_silent(struct coherent_device *cdev)
+{
+	bool answers;
+
+	if (!cdev->nr_windows)
+		return;
+	down_read(&cdev->core.memory_lock);
+	answers = coherent_answers(cdev) && !cdev->core.pm_runtime_engaged;
+	up_read(&cdev->core.memory_lock);
+	if (!answers)
+		coherent_zap(cdev);
+}
+COHERENT_EXPORT(coherent_zap_if_silent);
+
+/**
+ * coherent_reset_begin() - a reset starts, by whatever path
+ * @cdev: the device; its memory_lock may be held or not
+ *
+ * When this returns nobody touches the memory and nothing maps it, until
+ * coherent_reset_end() and readiness.
+ */
+void coherent_reset_begin(struct coherent_device *cdev)
+{
+	unsigned int i;
+	u64 generation;
+
+	spin_lock(&cdev->ready_lock);
+	coherent_ready_reset_begin(&cdev->ready);
+	generation = cdev->ready.generation;
+	spin_unlock(&cdev->ready_lock);
+	trace_coherent_reset(cdev, generation);
+
+	/* Who passed the gate before this edge is waited for here. */
+	down_write(&cdev->gate);
+	for (i = 0; i < cdev->nr_windows; i++)
+		coherent_window_forget(&cdev->windows[i]);
+	up_write(&cdev->gate);
+	coherent_zap(cdev);
+}
+COHERENT_EXPORT(coherent_reset_begin);
+
+/**
+ * coherent_reset_end() - a reset is over, or was noticed only now
+ * @cdev: the device; its memory_lock may be held or not
+ */
+void coherent_reset_end(struct coherent_device *cdev)
+{
+	u64 generation;
+
+	spin_lock(&cdev->ready_lock);
+	coherent_ready_reset_end(&cdev->ready);
+	generation = cdev->ready.generation;
+	spin_unlock(&cdev->ready_lock);
+	trace_coherent_reset(cdev, generation);
+}
+COHERENT_EXPORT(coherent_reset_end);
+
+/**
+ * coherent_read() - a &vfio_device_ops.read
+ * @core_vdev: the device
+ * @buf: where the bytes go
+ * @count: bytes
+ * @ppos: region index and offset; advanced by what was read
+ *
+ * Return: bytes read, or an error.
+ */
+ssize_t coherent_read(struct vfio_device *core_vdev, char __user *buf,
+		      size_t count, loff_t *ppos)
+{
+	struct coherent_window *window =
+		coherent_find_window(to_coherent_device(core_vdev),
+				     VFIO_PCI_OFFSET_TO_INDEX(*ppos));
+
+	if (window)
+		return coherent_window_rw(window, buf, count, ppos, false);
+	return vfio_pci_core_read(core_vdev, buf, count, ppos);
+}
+COHERENT_EXPORT(coherent_read);
+
+/**
+ * coherent_write() - a &vfio_device_ops.write
+ * @core_vdev: the device
+ * @buf: where the bytes are
+ * @count: bytes
+ * @ppos: region index and offset; advanced by what was written
+ *
+ * Return: bytes written, or an error.
+ */
+ssize_t coherent_write(struct vfio_device *core_vdev, const char __user *buf,
+		       size_t count, loff_t *ppos)
+{
+	struct coherent_window *window =
+		coherent_find_window(to_coherent_device(core_vdev),
+				     VFIO_PCI_OFFSET_TO_INDEX(*ppos));
+
+	if (window)
+		return coherent_window_rw(window, (char __user *)buf, count,
+					  ppos, true);
+	return vfio_pci_core_write(core_vdev, buf, count, ppos);
+}
+COHERENT_EXPORT(coherent_write);
+
+/* No doorbell can be in a window: its writes are the CPU's own. */
+static bool coherent_ioeventfd_in_window(struct coherent_device *cdev,
+					 void __user *arg)
+{
+	struct vfio_device_ioeventfd ioeventfd;
+
+	if (copy_from_user(&ioeventfd, arg,
+			   offsetofend(struct vfio_device_ioeventfd, fd)))
+		return false;
+	return coherent_find_window(cdev,
+				    VFIO_PCI_OFFSET_TO_INDEX(ioeventfd.offset));
+}
+
+/**
+ * coherent_ioctl() - a &vfio_device_ops.ioctl
+ * @core_vdev: the device
+ * @cmd: the request
+ * @arg: its argument
+ *
+ * Return: as the core's, and -ENOTTY for an ioeventfd in a window.
+ */
+long coherent_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
+		    unsigned long arg)
+{
+	struct coherent_device *cdev = to_coherent_device(core_vdev);
+	void __user *uarg = (void __user *)arg;
+	long ret = -ENOTTY;
+
+	if (cmd == VFIO_DEVICE_GET_REGION_INFO)
+		ret = coherent_region_ioctl(cdev, uarg);
+	else if (cmd == VFIO_DEVICE_IOEVENTFD &&
+		 coherent_ioeventfd_in_window(cdev, uarg))
+		return -ENOTTY;
+
+	return ret == -ENOTTY ? vfio_pci_core_ioctl(core_vdev, cmd, arg) : ret;
+}
+COHERENT_EXPORT(coherent_ioctl);
+
+/**
+ * coherent_feature() - a &vfio_device_ops.device_feature
+ * @core_vdev: the device
+ * @flags: the feature and what to do with it
+ * @arg: its argument
+ * @argsz: bytes of @arg
+ *
+ * Return: as the core's.
+ */
+int coherent_feature(struct vfio_device *core_vdev, u32 flags,
+		     void __user *arg, size_t argsz)
+{
+	struct coherent_device *cdev = to_coherent_device(core_vdev);
+	int ret;
+
+	ret = vfio_pci_core_ioctl_feature(core_vdev, flags, arg, argsz);
+
+	/* Low power may have begun or ended, and with it the training. */
+	if (!ret && flags & VFIO_DEVICE_FEATURE_SET) {
+		coherent_reset_end(cdev);
+		coherent_zap_if_silent(cdev);
+	}
+	return ret;
+}
+COHERENT_EXPORT(coherent_feature);
+
+/**
+ * coherent_mmap() - a &vfio_device_ops.mmap
+ * @core_vdev: the device
+ * @vma: the mapping to be
+ *
+ * Return: 0, or -EINVAL if @vma is private or not within the memory.
+ */
+int coherent_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
+{
+	struct coherent_device *cdev = to_coherent_device(core_vdev);
+	struct coherent_window *window =
+		coherent_find_window(cdev, vma->vm_pgoff >>
+				     (VFIO_PCI_OFFSET_SHIFT - PAGE_SHIFT));
+
+	coherent_inode_adopt(cdev, vma);
+	if (window)
+		return coherent_window_mmap(window, vma);
+	return vfio_pci_core_mmap(core_vdev, vma);
+}
+COHERENT_EXPORT(coherent_mmap);
+
+/* What the pure logic offers to drivers; it does not know of symbols. */
+COHERENT_EXPORT(coherent_split);
+COHERENT_EXPORT(coherent_split_rule_text);
+COHERENT_EXPORT(coherent_split_rule_errno);
+COHERENT_EXPORT(coherent_bar_init);
+COHERENT_EXPORT(coherent_bar_reset);
+COHERENT_EXPORT(coherent_bar_read);
+COHERENT_EXPORT(coherent_bar_write);
+COHERENT_EXPORT(coherent_span_piece);
+
+static int __init coherent_init(void)
+{
+	return coherent_rw_init();
+}
+
+static void __exit coherent_exit(void)
+{
+	coherent_rw_exit();
+}
+
+module_init(coherent_init);
+module_exit(coherent_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The cohgpu authors");
+MODULE_DESCRIPTION("Windows of coherent device memory for VFIO PCI drivers");

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * mmap() of a window.
+ *
+ * Nothing is mapped at mmap() time: page frames go in at fault time, so that
+ * hundreds of gigabytes cost nothing until touched and a reset can take the
+ * mappings away at any moment, to come back by fault.
+ *
+ * A fault inserts as much as it can: one huge entry where kernel, alignment and
+ * VMA allow it, else a batch of small ones around the faulting address, so that
+ * a window mapped at an address that is not congruent to its physical one does
+ * not take a fault for every page.
+ *
+ * vm_pgoff keeps the region offset, by which the core (and we) find and zap all
+ * mappings of a region, in whatever processes, splits and forks.
+ */
+#include <linux/file.h>
+#include <linux/mm.h>
+#include COMPAT_PFN_HEADER
+
+#include "coherent/trace.h"
+#include "coherent/window.h"
+
+#ifndef VM_ALLOW_ANY_UNCACHED
+#define VM_ALLOW_ANY_UNCACHED 0
+#endif
+
+/* Small entries that one fault inserts at most, a power of two. */
+#define COHERENT_BATCH 512
+
+#define COHERENT_PGOFF_MASK (VFIO_PCI_OFFSET_MASK >> PAGE_SHIFT)
+
+/* Where the page of @addr lies in the window, in bytes. */
+static u64 coherent_mmap_offset(struct vm_area_struct *vma, unsigned long addr)
+{
+	return ((vma->vm_pgoff & COHERENT_PGOFF_MASK) << PAGE_SHIFT) +
+	       ((addr & PAGE_MASK) - vma->vm_start);
+}
+
+static unsigned long coherent_mmap_pfn(struct coherent_window *window,
+				       struct vm_area_struct *vma,
+				       unsigned long addr)
+{
+	return PHYS_PFN(window->base + coherent_mmap_offset(vma, addr));
+}
+
+/* One small entry at the faulting address, then its neighbours. */
+static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct coherent_window *window = vma->vm_private_data;
+	unsigned long bytes = COHERENT_BATCH * PAGE_SIZE;
+	unsigned long start = max(vma->vm_start,
+				  rounddown(vmf->address, bytes));
+	unsigned long end = min(vma->vm_end, start + bytes);
+	unsigned long fault = vmf->address & PAGE_MASK;
+	unsigned long addr;
+	vm_fault_t ret;
+
+	end = min(end, rounddown(vmf->address, bytes) + bytes);
+	ret = vmf_insert_pfn(vma, fault, coherent_mmap_pfn(window, vma, fault));
+	if (ret != VM_FAULT_NOPAGE)
+		return ret;
+
+	/* These are a convenience: when one fails, its own fault will tell. */
+	for (addr = start; addr < end; addr += PAGE_SIZE) {
+		if (addr == fault)
+			continue;
+		if (vmf_insert_pfn(vma, addr,
+				   coherent_mmap_pfn(window, vma, addr)) !=
+		    VM_FAULT_NOPAGE)
+			break;
+	}
+	return VM_FAULT_NOPAGE;
+}
+
+static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
+				       unsigned int order)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	struct coherent_window *window = vma->vm_private_data;
+	unsigned long bytes = PAGE_SIZE << order;
+	unsigned long addr = vmf->address & ~(bytes - 1);
+	unsigned long pfn;
+
+	if (!order)
+		return coherent_mmap_insert_batch(vmf);
+
+	if (addr < vma->vm_start || bytes > vma->vm_end - addr)
+		return VM_FAULT_FALLBACK;
+	pfn = coherent_mmap_pfn(window, vma, addr);
+	if (pfn & ((1UL << order) - 1))
+		return VM_FAULT_FALLBACK;
+	return COMPAT_INSERT_HUGE(vmf, pfn, order);
+}
+
+/* Wait with no lock held, then have the fault taken again. */
+static vm_fault_t coherent_mmap_wait(struct vm_fault *vmf)
+{
+	struct coherent_window *window = vmf->vma->vm_private_data;
+	struct coherent_device *cdev = window->cdev;
+	struct file *file = vmf->vma->vm_file;
+
+	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
+		return VM_FAULT_SIGBUS;
+	if (vmf->flags & FAULT_FLAG_RETRY_NOWAIT)
+		return VM_FAULT_RETRY;
+
+	/* The VMA may go once the lock is dropped; its file keeps the device. */
+	get_file(file);
+	mmap_read_unlock(vmf->vma->vm_mm);
+	coherent_ready_wait(cdev);
+	fput(file);
+	return VM_FAULT_RETRY;
+}
+
+static vm_fault_t coherent_mmap_fault_order(struct vm_fault *vmf,
+					    unsigned int order)
+{
+	struct coherent_window *window = vmf->vma->vm_private_data;
+	struct coherent_device *cdev = window->cdev;
+	bool wait = false;
+	vm_fault_t ret;
+
+	down_read(&cdev->core.memory_lock);
+	if (cdev->core.pm_runtime_engaged || !coherent_answers(cdev)) {
+		ret = VM_FAULT_SIGBUS;
+	} else if (coherent_ready_poll(cdev)) {
+		ret = VM_FAULT_SIGBUS;
+	} else {
+		down_read(&cdev->gate);
+		wait = coherent_ready_now(cdev) != COHERENT_READY_YES;
+		ret = wait ? VM_FAULT_FALLBACK :
+			     coherent_mmap_insert(vmf, order);
+		up_read(&cdev->gate);
+	}
+	up_read(&cdev->core.memory_lock);
+
+	/* A huge fault falls back to a small one, and that one waits. */
+	if (wait && !order)
+		ret = coherent_mmap_wait(vmf);
+
+	trace_coherent_fault(cdev, window->index, order, vmf->pgoff, ret);
+	return ret;
+}
+
+static vm_fault_t coherent_mmap_fault(struct vm_fault *vmf)
+{
+	return coherent_mmap_fault_order(vmf, 0);
+}
+
+static const struct vm_operations_struct coherent_mmap_ops = {
+	.fault = coherent_mmap_fault,
+	COMPAT_HUGE_FAULT(coherent_mmap_fault_order)
+};
+
+int coherent_window_mmap(struct coherent_window *window,
+			 struct vm_area_struct *vma)
+{
+	u64 offset = coherent_mmap_offset(vma, vma->vm_start);
+	struct coherent_span area = {
+		.length = round_down(window->length, PAGE_SIZE),
+	};
+	struct coherent_span asked;
+
+	if (!(vma->vm_flags & VM_SHARED))
+		return -EINVAL;
+	if (coherent_span_make(offset, vma->vm_end - vma->vm_start, &asked) ||
+	    !coherent_span_contains(area, asked))
+		return -EINVAL;
+
+	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
+	if (window->cache == COHERENT_WRITECOMBINE) {
+		vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
+		vm_flags_set(vma, VM_ALLOW_ANY_UNCACHED);
+	}
+	vma->vm_pgoff += COMPAT_PGOFF_BYTES >> PAGE_SHIFT;
+	vma->vm_private_data = window;
+	vma->vm_ops = &coherent_mmap_ops;
+	trace_coherent_mmap(window->cdev, window->index, offset, asked.length);
+	return 0;
+}
+
+/* Take away every mapping of the window, in every process. */
+void coherent_window_zap(struct coherent_window *window)
+{
+	unmap_mapping_range(window->cdev->mapping->i_mapping,
+			    COMPAT_PGOFF_BYTES +
+				    VFIO_PCI_INDEX_TO_OFFSET(window->index),
+			    window->region_size, true);
+}

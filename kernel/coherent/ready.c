@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Waiting until the device's memory may be touched.
+ *
+ * The automaton of logic/ready.c says what is known; here is who asks the
+ * device. A poll is one look, without waiting, made in passing. A wait looks
+ * again and again, with no lock held in between but wait_lock, which only
+ * waiters take: so resets, config writes and faults go on meanwhile, and a
+ * second waiter waits for the first one's result. Only a fatal signal ends a
+ * wait early. The time allowed starts anew when a reset comes in between.
+ *
+ * A wait that fails is remembered until the next reset: accesses after it poll
+ * once and fail at once.
+ */
+#include <linux/delay.h>
+#include <linux/module.h>
+#include <linux/sched/signal.h>
+
+#include "coherent/trace.h"
+#include "coherent/window.h"
+
+#define COHERENT_READY_SLEEP_MS_MIN 1
+#define COHERENT_READY_SLEEP_MS_MAX 100
+
+/**
+ * coherent_ready_now() - what is known of the memory's readiness
+ * @cdev: the device
+ *
+ * Return: the state, right until the caller lets a reset begin (see
+ * &coherent_device.gate).
+ */
+enum coherent_ready_state coherent_ready_now(struct coherent_device *cdev)
+{
+	enum coherent_ready_state state;
+
+	spin_lock(&cdev->ready_lock);
+	state = coherent_ready_state(&cdev->ready);
+	spin_unlock(&cdev->ready_lock);
+	return state;
+}
+COHERENT_EXPORT(coherent_ready_now);
+
+/**
+ * coherent_ready_generation() - how often resets have begun or ended
+ * @cdev: the device
+ *
+ * Return: the count; odd while a reset is under way.
+ */
+u64 coherent_ready_generation(struct coherent_device *cdev)
+{
+	u64 generation;
+
+	spin_lock(&cdev->ready_lock);
+	generation = cdev->ready.generation;
+	spin_unlock(&cdev->ready_lock);
+	return generation;
+}
+COHERENT_EXPORT(coherent_ready_generation);
+
+/* Hand in what was seen. False: a reset came in between. */
+static bool coherent_ready_tell(struct coherent_device *cdev, u64 generation,
+				u32 holding, bool expired)
+{
+	bool taken;
+
+	spin_lock(&cdev->ready_lock);
+	taken = coherent_ready_observe(&cdev->ready, generation, holding,
+				       expired);
+	spin_unlock(&cdev->ready_lock);
+	return taken;
+}
+
+/**
+ * coherent_ready_poll() - look once, unless it is known to be ready
+ * @cdev: the device; its memory_lock is held and it answers
+ *
+ * Return: 0 if the memory is ready or may become so, -EIO if not.
+ */
+int coherent_ready_poll(struct coherent_device *cdev)
+{
+	enum coherent_ready_state state = coherent_ready_now(cdev);
+	u64 generation = coherent_ready_generation(cdev);
+	u32 holding = 0;
+	int ret;
+
+	lockdep_assert_held(&cdev->core.memory_lock);
+
+	if (state == COHERENT_READY_YES || generation & 1)
+		return 0;
+
+	ret = cdev->ops->look(cdev, &holding);
+	if (ret)
+		return ret;
+	coherent_ready_tell(cdev, generation, holding, false);
+	return coherent_ready_now(cdev) == COHERENT_READY_FAILED ? -EIO : 0;
+}
+
+/* One look in a wait, locks and all. */
+static int coherent_ready_look(struct coherent_device *cdev, u32 *holding)
+{
+	int ret = -EIO;
+
+	*holding = 0;
+	down_read(&cdev->core.memory_lock);
+	if (coherent_answers(cdev))
+		ret = cdev->ops->look(cdev, holding);
+	up_read(&cdev->core.memory_lock);
+	return ret;
+}
+
+static int coherent_ready_wait_locked(struct coherent_device *cdev,
+				      u32 *holding, unsigned long start)
+{
+	unsigned int sleep_ms = COHERENT_READY_SLEEP_MS_MIN;
+	u64 seen = coherent_ready_generation(cdev);
+
+	lockdep_assert_held(&cdev->wait_lock);
+
+	for (;;) {
+		u64 generation = coherent_ready_generation(cdev);
+		bool failed_before =
+			coherent_ready_now(cdev) == COHERENT_READY_FAILED;
+		bool expired = false;
+		int ret = 0;
+
+		if (generation != seen) {
+			seen = generation;
+			start = jiffies;
+		}
+
+		if (!(generation & 1)) {
+			ret = coherent_ready_look(cdev, holding);
+			expired = time_after(jiffies, start +
+				msecs_to_jiffies(cdev->ops->allowed_ms(cdev,
+								*holding)));
+		}
+		if (ret)
+			return ret;
+
+		if (coherent_ready_tell(cdev, generation, *holding, expired)) {
+			switch (coherent_ready_now(cdev)) {
+			case COHERENT_READY_YES:
+				return 0;
+			case COHERENT_READY_FAILED:
+				if (!failed_before)
+					cdev->ops->report(cdev, *holding);
+				return -EIO;
+			default:
+				break;
+			}
+		}
+
+		schedule_timeout_killable(msecs_to_jiffies(sleep_ms));
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		sleep_ms = min(2 * sleep_ms, COHERENT_READY_SLEEP_MS_MAX);
+	}
+}
+
+/**
+ * coherent_ready_wait() - wait until the memory is ready
+ * @cdev: the device; the caller holds no lock
+ *
+ * Return: 0; -EIO if it does not become ready in the time allowed, has not in
+ * an earlier wait, or the function stopped answering; -EINTR on a fatal signal.
+ */
+int coherent_ready_wait(struct coherent_device *cdev)
+{
+	unsigned long start;
+	u32 holding = 0;
+	int ret;
+
+	if (mutex_lock_killable(&cdev->wait_lock))
+		return -EINTR;
+	start = jiffies;
+	ret = coherent_ready_wait_locked(cdev, &holding, start);
+	trace_coherent_ready_wait(cdev, holding,
+				  jiffies_to_msecs(jiffies - start), ret);
+	mutex_unlock(&cdev->wait_lock);
+	return ret;
+}
+COHERENT_EXPORT(coherent_ready_wait);

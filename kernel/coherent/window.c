@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel's own mappings of a window.
+ *
+ * A window can be hundreds of gigabytes; most of it is never touched by the
+ * kernel, and what is mapped cacheable may be prefetched at any time. So the
+ * window is divided into views of COHERENT_VIEW_BYTES each, mapped when first
+ * needed and all unmapped when a reset starts. (1 GiB: the memory map's largest
+ * page on 4 KiB kernels, so one view costs one page-table entry where base and
+ * address space agree.)
+ *
+ * Views are made and forgotten with the device's gate held for write, used
+ * with it held for read.
+ */
+#include <linux/io.h>
+#include <linux/sizes.h>
+#include <linux/slab.h>
+
+#include "coherent/window.h"
+
+#define COHERENT_VIEW_BYTES SZ_1G
+
+int coherent_window_init(struct coherent_window *window)
+{
+	window->nr_views = DIV_ROUND_UP(window->length, COHERENT_VIEW_BYTES);
+	window->views = kvcalloc(window->nr_views, sizeof(*window->views),
+				 GFP_KERNEL);
+	return window->views ? 0 : -ENOMEM;
+}
+
+void coherent_window_destroy(struct coherent_window *window)
+{
+	coherent_window_forget(window);
+	kvfree(window->views);
+	window->views = NULL;
+}
+
+/* Bytes from @offset on, at most @count, that one view holds. */
+size_t coherent_window_reach(const struct coherent_window *window, u64 offset,
+			     size_t count)
+{
+	return min_t(u64, count,
+		     COHERENT_VIEW_BYTES - offset % COHERENT_VIEW_BYTES);
+}
+
+bool coherent_window_viewed(const struct coherent_window *window, u64 offset)
+{
+	lockdep_assert_held(&window->cdev->gate);
+
+	return window->views[offset / COHERENT_VIEW_BYTES];
+}
+
+/* Make the view that holds @offset, unless it is there. */
+int coherent_window_view(struct coherent_window *window, u64 offset)
+{
+	u64 start = rounddown(offset, COHERENT_VIEW_BYTES);
+	size_t bytes = min_t(u64, COHERENT_VIEW_BYTES, window->length - start);
+	void **view = &window->views[offset / COHERENT_VIEW_BYTES];
+
+	lockdep_assert_held_write(&window->cdev->gate);
+
+	if (*view)
+		return 0;
+
+	if (window->cache == COHERENT_CACHED)
+		*view = memremap(window->base + start, bytes, MEMREMAP_WB);
+	else
+		*view = (void __force *)ioremap_wc(window->base + start, bytes);
+	return *view ? 0 : -ENOMEM;
+}
+
+/* Unmake all views: nothing in the kernel can reach the memory afterwards. */
+void coherent_window_forget(struct coherent_window *window)
+{
+	unsigned int i;
+
+	for (i = 0; i < window->nr_views; i++) {
+		if (!window->views[i])
+			continue;
+		if (window->cache == COHERENT_CACHED)
+			memunmap(window->views[i]);
+		else
+			iounmap((void __iomem __force *)window->views[i]);
+		window->views[i] = NULL;
+	}
+}
+
+/* Bytes of the widest naturally aligned access at @io within @count. */
+static size_t coherent_window_width(const void __iomem *io, size_t count)
+{
+	size_t width = 8;
+
+	while (width > count || (unsigned long)io % width)
+		width /= 2;
+	return width;
+}
+
+/*
+ * Uncached memory wants whole, aligned accesses. They are raw, that is in the
+ * CPU's own byte order, so that the bytes keep theirs.
+ */
+static void coherent_window_io_read(const void __iomem *io, void *bytes,
+				    size_t count)
+{
+	union { u64 q; u32 l; u16 w; u8 b; } value;
+
+	while (count) {
+		size_t width = coherent_window_width(io, count);
+
+		switch (width) {
+		case 8:
+			value.q = __raw_readq(io);
+			break;
+		case 4:
+			value.l = __raw_readl(io);
+			break;
+		case 2:
+			value.w = __raw_readw(io);
+			break;
+		default:
+			value.b = __raw_readb(io);
+		}
+		memcpy(bytes, &value, width);
+		io += width;
+		bytes += width;
+		count -= width;
+	}
+}
+
+static void coherent_window_io_write(void __iomem *io, const void *bytes,
+				     size_t count)
+{
+	union { u64 q; u32 l; u16 w; u8 b; } value;
+
+	while (count) {
+		size_t width = coherent_window_width(io, count);
+
+		memcpy(&value, bytes, width);
+		switch (width) {
+		case 8:
+			__raw_writeq(value.q, io);
+			break;
+		case 4:
+			__raw_writel(value.l, io);
+			break;
+		case 2:
+			__raw_writew(value.w, io);
+			break;
+		default:
+			__raw_writeb(value.b, io);
+		}
+		io += width;
+		bytes += width;
+		count -= width;
+	}
+}
+
+/* Copy within one view that is there; @bytes is kernel memory. */
+void coherent_window_copy(struct coherent_window *window, u64 offset,
+			  void *bytes, size_t count, bool write)
+{
+	void *at = window->views[offset / COHERENT_VIEW_BYTES] +
+		   offset % COHERENT_VIEW_BYTES;
+
+	lockdep_assert_held_read(&window->cdev->gate);
+
+	if (window->cache == COHERENT_CACHED && write)
+		memcpy(at, bytes, count);
+	else if (window->cache == COHERENT_CACHED)
+		memcpy(bytes, at, count);
+	else if (write)
+		coherent_window_io_write((void __iomem __force *)at, bytes,
+					 count);
+	else
+		coherent_window_io_read((void __iomem __force *)at, bytes,
+					count);
+}

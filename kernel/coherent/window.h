@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the files of vfio-coherent share among themselves. */
+#ifndef COHERENT_WINDOW_H
+#define COHERENT_WINDOW_H
+
+#include "coherent/coherent.h"
+
+/* window.c: kernel mappings */
+int coherent_window_init(struct coherent_window *window);
+void coherent_window_destroy(struct coherent_window *window);
+size_t coherent_window_reach(const struct coherent_window *window, u64 offset,
+			     size_t count);
+bool coherent_window_viewed(const struct coherent_window *window, u64 offset);
+int coherent_window_view(struct coherent_window *window, u64 offset);
+void coherent_window_forget(struct coherent_window *window);
+void coherent_window_copy(struct coherent_window *window, u64 offset,
+			  void *bytes, size_t count, bool write);
+
+/* rw.c */
+int coherent_rw_init(void);
+void coherent_rw_exit(void);
+ssize_t coherent_window_rw(struct coherent_window *window, char __user *buf,
+			   size_t count, loff_t *ppos, bool write);
+
+/* mmap.c */
+int coherent_window_mmap(struct coherent_window *window,
+			 struct vm_area_struct *vma);
+void coherent_window_zap(struct coherent_window *window);
+
+/* region.c */
+int coherent_window_info(struct coherent_window *window,
+			 struct vfio_region_info *info,
+			 struct vfio_info_cap *caps);
+long coherent_region_ioctl(struct coherent_device *cdev,
+			   struct vfio_region_info __user *arg);
+
+/* inode.c: where the core has no inode a device */
+int coherent_inode_get(struct coherent_device *cdev);
+void coherent_inode_put(struct coherent_device *cdev);
+void coherent_inode_adopt(struct coherent_device *cdev,
+			  struct vm_area_struct *vma);
+
+#endif /* COHERENT_WINDOW_H */

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Since 6.2 devices can be bound to an iommufd. Written 2026-11-21. */
+#include <linux/vfio.h>
+
+static const struct vfio_device_ops ops __used = {
+	.bind_iommufd = vfio_iommufd_physical_bind,
+	.detach_ioas = vfio_iommufd_physical_detach_ioas,
+};

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Config space: the core's, with emulated registers for the windows' BARs.
+ *
+ *	0x18..0x1F  BAR2: resmem, or the real BAR where there is no resmem
+ *	0x20..0x27  BAR4: usemem
+ *
+ * An access of any length and start is cut at the ends of these registers, and
+ * every piece is served by its owner, in order, so the count returned is that
+ * of the leading bytes that were really done. User memory is copied before a
+ * register is written and after it was read, never under bar_lock.
+ *
+ * What the core does with a write may turn the function's memory off, put it
+ * to sleep, or wake it up with its memory untrained: afterwards, we look.
+ */
+#include <linux/module.h>
+#include <linux/pm_runtime.h>
+#include <linux/uaccess.h>
+
+#include "grace/grace.h"
+
+static const u64 nvgrace_config_cuts[] = {
+	PCI_BASE_ADDRESS_2,
+	PCI_BASE_ADDRESS_4,
+	PCI_BASE_ADDRESS_4 + COHERENT_BAR_BYTES,
+};
+
+void nvgrace_config_init(struct nvgrace_device *nvdev)
+{
+	spin_lock_init(&nvdev->bar_lock);
+	mutex_init(&nvdev->power_lock);
+	coherent_bar_init(&nvdev->usemem_bar, nvdev->split.head.bar_size);
+	coherent_bar_init(&nvdev->resmem_bar, nvdev->split.tail.bar_size);
+}
+
+void nvgrace_config_reset(struct nvgrace_device *nvdev)
+{
+	spin_lock(&nvdev->bar_lock);
+	coherent_bar_reset(&nvdev->usemem_bar);
+	coherent_bar_reset(&nvdev->resmem_bar);
+	spin_unlock(&nvdev->bar_lock);
+}
+
+/* The emulated register that holds the byte at @offset, or NULL. */
+static struct coherent_bar *nvgrace_config_bar(struct nvgrace_device *nvdev,
+					       u64 offset, unsigned int *byte)
+{
+	*byte = offset % COHERENT_BAR_BYTES;
+	switch (offset - *byte) {
+	case PCI_BASE_ADDRESS_2:
+		return nvdev->split.tail.length ? &nvdev->resmem_bar : NULL;
+	case PCI_BASE_ADDRESS_4:
+		return &nvdev->usemem_bar;
+	default:
+		return NULL;
+	}
+}
+
+/* All or nothing: a piece of a register is at most eight bytes. */
+static ssize_t nvgrace_config_bar_rw(struct nvgrace_device *nvdev,
+				     struct coherent_bar *bar,
+				     unsigned int byte, char __user *buf,
+				     size_t count, bool write)
+{
+	u8 bytes[COHERENT_BAR_BYTES];
+
+	if (write && copy_from_user(bytes, buf, count))
+		return -EFAULT;
+
+	spin_lock(&nvdev->bar_lock);
+	if (write)
+		coherent_bar_write(bar, byte, count, bytes);
+	else
+		coherent_bar_read(bar, byte, count, bytes);
+	spin_unlock(&nvdev->bar_lock);
+
+	if (!write && copy_to_user(buf, bytes, count))
+		return -EFAULT;
+	return count;
+}
+
+static bool nvgrace_config_asleep(struct vfio_pci_core_device *core)
+{
+	bool asleep;
+
+	down_read(&core->memory_lock);
+	asleep = core->pdev->current_state >= PCI_D3hot;
+	up_read(&core->memory_lock);
+	return asleep;
+}
+
+/* A write that may change the power state, by which the GPU may be reset. */
+static ssize_t nvgrace_config_power(struct nvgrace_device *nvdev,
+				    char __user *buf, size_t count,
+				    loff_t *ppos)
+{
+	struct coherent_device *cdev = &nvdev->coherent;
+	struct vfio_pci_core_device *core = &cdev->core;
+	bool asleep_before, asleep;
+	ssize_t done;
+
+	if (mutex_lock_killable(&nvdev->power_lock))
+		return -EINTR;
+
+	asleep_before = nvgrace_config_asleep(core);
+	done = vfio_pci_core_write(&core->vdev, buf, count, ppos);
+	asleep = nvgrace_config_asleep(core);
+
+	/* Without NoSoftRst, leaving D3hot is a reset. */
+	if (core->needs_pm_restore && asleep && !asleep_before)
+		coherent_reset_begin(cdev);
+	if (core->needs_pm_restore && !asleep && asleep_before) {
+		nvgrace_config_reset(nvdev);
+		coherent_reset_end(cdev);
+	}
+	mutex_unlock(&nvdev->power_lock);
+	return done;
+}
+
+static ssize_t nvgrace_config_core_rw(struct nvgrace_device *nvdev,
+				      char __user *buf, size_t count,
+				      loff_t *ppos, bool write)
+{
+	struct vfio_device *vdev = &nvdev->coherent.core.vdev;
+	struct pci_dev *pdev = nvdev->coherent.core.pdev;
+	u64 offset = *ppos & VFIO_PCI_OFFSET_MASK;
+	u64 control = pdev->pm_cap + PCI_PM_CTRL;
+	ssize_t done;
+
+	if (!write)
+		return vfio_pci_core_read(vdev, buf, count, ppos);
+
+	if (pdev->pm_cap && offset < control + sizeof(u16) &&
+	    offset + count > control)
+		done = nvgrace_config_power(nvdev, buf, count, ppos);
+	else
+		done = vfio_pci_core_write(vdev, buf, count, ppos);
+	coherent_zap_if_silent(&nvdev->coherent);
+	return done;
+}
+
+/* One piece; moves *@ppos by what was done. */
+static ssize_t nvgrace_config_piece(struct nvgrace_device *nvdev,
+				    char __user *buf, size_t count,
+				    loff_t *ppos, bool write)
+{
+	unsigned int byte;
+	struct coherent_bar *bar;
+	ssize_t done;
+
+	bar = nvgrace_config_bar(nvdev, *ppos & VFIO_PCI_OFFSET_MASK, &byte);
+	if (!bar)
+		return nvgrace_config_core_rw(nvdev, buf, count, ppos, write);
+
+	done = nvgrace_config_bar_rw(nvdev, bar, byte, buf, count, write);
+	if (done > 0)
+		*ppos += done;
+	return done;
+}
+
+/* An access to config space, whatever its length and start. */
+ssize_t nvgrace_config_rw(struct nvgrace_device *nvdev, char __user *buf,
+			  size_t count, loff_t *ppos, bool write)
+{
+	size_t done = 0;
+
+	while (done < count) {
+		size_t piece = coherent_span_piece(*ppos & VFIO_PCI_OFFSET_MASK,
+						   count - done,
+						   nvgrace_config_cuts,
+						   ARRAY_SIZE(nvgrace_config_cuts));
+		ssize_t ret = nvgrace_config_piece(nvdev, buf + done, piece,
+						   ppos, write);
+
+		if (ret <= 0)
+			return done ?: ret;
+		done += ret;
+		if (ret < piece)
+			break;
+	}
+	return done;
+}
