@@ -37,7 +37,7 @@
 	defined(CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP)
 #define COMPAT_HUGE_FAULT(function) .huge_fault = function,
 #define COMPAT_HUGE_PFN(pfn) __pfn_to_pfn_t(pfn, PFN_DEV)
-#define COMPAT_PFN_HEADER <linux/pfn_t.h>
+#define COMPAT_PFN_HEADER "linux/pfn_t.h"
 #elif defined(COHGPU_HAVE_INSERT_HUGE_PFN) && \
 	defined(CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP)
 #define COMPAT_HUGE_FAULT(function) .huge_fault = function,
@@ -46,7 +46,7 @@
 #define COMPAT_HUGE_FAULT(function)
 #endif
 #ifndef COMPAT_PFN_HEADER
-#define COMPAT_PFN_HEADER <linux/pfn.h>
+#define COMPAT_PFN_HEADER "linux/pfn.h"
 #endif
 #if defined(COMPAT_HUGE_PFN) && defined(CONFIG_ARCH_SUPPORTS_PMD_PFNMAP)
 #define COMPAT_INSERT_PMD(vmf, pfn, order)                                    \
