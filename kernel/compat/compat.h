@@ -65,6 +65,12 @@
 #define COMPAT_INSERT_HUGE(vmf, pfn, order) COMPAT_INSERT_PMD(vmf, pfn, order)
 #endif
 
+#ifdef COHGPU_HAVE_LINUX_UNALIGNED
+#define COMPAT_UNALIGNED_HEADER "linux/unaligned.h"
+#else
+#define COMPAT_UNALIGNED_HEADER "asm/unaligned.h"
+#endif
+
 /* Operations that a vfio_device_ops has or has not. */
 #ifdef COHGPU_HAVE_REGION_INFO_CAPS
 #define COMPAT_OPS_REGION_INFO(function) .get_region_info_caps = function,
