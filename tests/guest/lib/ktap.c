@@ -325,10 +325,13 @@ static void ktap_run_case(void)
 	ktap_current->run();
 }
 
-static bool ktap_selected(const char *name, int argc, char **argv)
+static bool ktap_selected(const struct ktap_case *c, int argc, char **argv)
 {
+	const char *name = ktap_name();
 	bool any = false;
 
+	if (c->full && ktap_quick())
+		return false;
 	for (int i = 1; i < argc; i++) {
 		if (argv[i][0] == '-')
 			continue;
@@ -361,7 +364,7 @@ int ktap_main(const char *suite, const struct ktap_case *cases, size_t n, void (
 	}
 	for (size_t i = 0; i < n; i++) {
 		ktap_current = &cases[i];
-		selected += ktap_selected(ktap_name(), argc, argv);
+		selected += ktap_selected(ktap_current, argc, argv);
 	}
 	printf("KTAP version 1\n1..%zu\n", selected + (cleanup ? 1 : 0));
 	for (size_t i = 0; i < n; i++) {
@@ -369,7 +372,7 @@ int ktap_main(const char *suite, const struct ktap_case *cases, size_t n, void (
 		double start = ktap_now();
 
 		ktap_current = &cases[i];
-		if (!ktap_selected(ktap_name(), argc, argv))
+		if (!ktap_selected(ktap_current, argc, argv))
 			continue;
 		number++;
 		ktap_state->skip[0] = 0;

@@ -21,6 +21,7 @@ struct ktap_case {
 	void (*run)(void);
 	long arg;	      /* what ktap_arg() returns in this case */
 	unsigned int timeout; /* seconds; 0 is KTAP_TIMEOUT */
+	bool full;	      /* takes long: not part of the suite when COHGPU_QUICK is set */
 };
 
 #define KTAP_TIMEOUT 60
@@ -40,6 +41,10 @@ struct ktap_case {
 #define KTAP_CASE_ARG_SLOW(label, fn, a, s)                                                        \
 	{                                                                                          \
 		.name = (label), .run = fn, .arg = (a), .timeout = (s)                             \
+	}
+#define KTAP_CASE_FULL(label, fn, a, s)                                                            \
+	{                                                                                          \
+		.name = (label), .run = fn, .arg = (a), .timeout = (s), .full = true               \
 	}
 
 /* The suite's main(): plan, cases, cleanup. Arguments select cases by substring, -l lists them. */

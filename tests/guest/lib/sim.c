@@ -155,6 +155,9 @@ void sim_hold_training(const char *gpu)
 void sim_train(const char *gpu)
 {
 	sim_fault(gpu, "train", "1");
+	/* The device takes a moment even so. */
+	for (int i = 0; i < 1000 && !sim_state(gpu, "ready"); i++)
+		ktap_sleep(0.002);
 }
 
 unsigned long sim_resets(const char *gpu, const char *kind)

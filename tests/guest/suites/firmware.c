@@ -21,7 +21,7 @@ static struct gpu gpu;
 static void fw_accepted(const char *preset, const char *total, uint64_t usemem, uint64_t bar4,
 			uint64_t resmem, uint64_t bar2)
 {
-	const struct gpu_want w = {.preset = preset, .properties = "absurd", .prop_size = total};
+	const struct gpu_want w = {.preset = preset, .prop_size = total};
 
 	gpu_open(&gpu, &w);
 	EQ(gpu.vfio.region[4].size, bar4, "size %s: BAR4", total);
@@ -78,7 +78,7 @@ static void refused(void)
 {
 	const struct fw_absurd *a = &fw_absurd[ktap_arg()];
 	const struct gpu_want w = {.preset = a->preset,
-				   .properties = "absurd",
+
 				   .prop_base = a->base,
 				   .prop_size = a->size};
 	const char *const words[] = {a->property, a->value, NULL};
@@ -102,9 +102,9 @@ static const struct fw_none {
 	const char *state; /* a word of coherent_memory/state */
 } fw_none[] = {
 	{{.preset = "tiny", .properties = "none"}, FW_BASE},
-	{{.preset = "tiny", .properties = "absurd", .prop_size = "0"}, "0"},
-	{{.preset = "tiny", .properties = "absurd", .prop_base = "absent"}, FW_BASE},
-	{{.preset = "tiny", .properties = "absurd", .prop_size = "absent"}, FW_SIZE},
+	{{.preset = "tiny", .prop_size = "0"}, "0"},
+	{{.preset = "tiny", .prop_base = "absent"}, FW_BASE},
+	{{.preset = "tiny", .prop_size = "absent"}, FW_SIZE},
 	{{.preset = "gb200", .mem_size = "1536M", .properties = "none"}, FW_BASE},
 };
 

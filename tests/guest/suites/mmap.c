@@ -91,7 +91,7 @@ static void partial_last_page(void)
 {
 	const struct gpu_want w = {.preset = "tiny",
 				   .mem_size = "1600M",
-				   .properties = "absurd",
+
 				   .prop_size = "0x60000800"};
 	size_t page = util_page();
 

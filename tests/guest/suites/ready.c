@@ -461,7 +461,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_SLOW(G11_twenty_seconds, 150),
 	KTAP_CASE(attribute),
 	KTAP_CASE_ARG_SLOW("stuck_c2c", stuck, 0, 150),
-	KTAP_CASE_ARG_SLOW("stuck_hbm", stuck, 1, 150),
+	KTAP_CASE_FULL("stuck_hbm", stuck, 1, 150),
 	KTAP_CASE(slow_at_bind),
 	KTAP_CASE_ARG("slow_read_cxl", slow, 2),
 	KTAP_CASE_ARG("slow_touch_cxl", slow, 3),

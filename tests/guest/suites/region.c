@@ -90,7 +90,7 @@ static void area_rounded_to_page(void)
 {
 	const struct gpu_want w = {.preset = "tiny",
 				   .mem_size = "1600M",
-				   .properties = "absurd",
+
 				   .prop_size = "0x60001800"};
 	uint64_t resmem = 0x60001800 - 512 * MiB;
 	struct gpu g;

@@ -326,7 +326,8 @@ static const struct ktap_case cases[] = {
 	RESET_CASES(mapping_zapped_and_waits),
 	KTAP_CASE_ARG("mapping_zapped_resmem_sysfs", mapping_zapped_resmem, 3),
 	RESET_CASES(generation_counts),
-	KTAP_CASE(refused_reset),
+	/* The kernel gives a function a minute to come back from an FLR. */
+	KTAP_CASE_FULL("refused_reset", refused_reset, 0, 200),
 	KTAP_CASE(reset_without_method),
 	KTAP_CASE(hot_reset_info),
 	KTAP_CASE(storm),
