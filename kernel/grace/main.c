@@ -248,9 +248,7 @@ static struct pci_driver nvgrace_driver = {
 	.sriov_configure = nvgrace_sriov_configure,
 	.err_handler = &nvgrace_error_handlers,
 	.driver_managed_dma = true,
-	.driver = {
-		.dev_groups = nvgrace_sysfs_groups,
-	},
+	.dev_groups = nvgrace_sysfs_groups,
 };
 module_pci_driver(nvgrace_driver);
 

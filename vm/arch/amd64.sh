@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2034,SC2054 # data, read by vm/boot.sh and vm/build
 # q35 with VT-d. RAM below 4 GiB ends at 2 GiB, so `mem=4G` leaves 2 GiB to the
-# kernel and everything that -m adds starts at 4 GiB.
+# kernel and everything that -m adds starts at 4 GiB. An AMD processor, which is
+# TCG's default, would have it start at 1 TiB, above the HyperTransport hole.
 KARCH=x86
 CROSS=x86_64-linux-gnu-
 QEMU=qemu-system-x86_64
 CONSOLE=ttyS0
 MEM_VISIBLE=2
 MEM_ARG=4G
-MACHINE=(-M q35,kernel-irqchip=split,memory-backend=ram -cpu max,la57=off,phys-bits=46
+MACHINE=(-M q35,kernel-irqchip=split,memory-backend=ram -cpu max,vendor=GenuineIntel,la57=off,phys-bits=46
 	-device intel-iommu,intremap=on,aw-bits=48)
 CMDLINE="intel_iommu=on tsc=unstable no_timer_check"
