@@ -81,6 +81,9 @@ void gpu_open(struct gpu *g, const struct gpu_want *w)
 	gpu_bind(g, w);
 	vfio_open(&g->vfio, g->bdf);
 	vfio_memory_enable(&g->vfio, true);
+	/* Opening resets; cases about readiness make their own. */
+	for (int i = 0; i < 1000 && !sim_state(g->name, "ready"); i++)
+		ktap_sleep(0.002);
 }
 
 void gpu_open_preset(struct gpu *g, const char *preset)
