@@ -5,8 +5,7 @@
  *
  * The registers are words in BAR0's RAM, which a reset does not clear. So they
  * are cleared here when a reset is seen, with the stock function's BAR and
- * memory enable put back for that moment; they are set when training ends, as
- * soon as the function decodes its memory.
+ * memory enable put back for that moment; so they are when training ends.
  */
 #define pr_fmt(fmt) "cohgpu-sim: " fmt
 
@@ -18,38 +17,37 @@
 #define SIM_HBM 0x200BC
 #define SIM_DONE 0xFF
 #define SIM_REGISTERS (SIM_HBM + sizeof(u32))
-#define SIM_RETRY_MS 5
 
-static bool sim_device_has_registers(struct sim_gpu *gpu)
-{
-	return gpu->registers && !gpu->preset->cxl;
-}
-
+/*
+ * Write the registers, whether or not the function decodes its BAR now. Nobody
+ * else comes near its config space meanwhile: the accessors take the lock.
+ */
 static void sim_device_registers(struct sim_gpu *gpu, u32 c2c, u32 hbm)
 {
-	if (!sim_device_has_registers(gpu))
+	u64 address = pci_resource_start(gpu->pdev, 0);
+	u32 command, low, high;
+
+	lockdep_assert_held(&gpu->lock);
+
+	if (!gpu->registers || gpu->preset->cxl)
 		return;
+	command = sim_persona_stock_read(gpu, PCI_COMMAND) & 0xFFFF;
+	low = sim_persona_stock_read(gpu, PCI_BASE_ADDRESS_2);
+	high = sim_persona_stock_read(gpu, PCI_BASE_ADDRESS_3);
+	if (!(command & PCI_COMMAND_MEMORY)) {
+		sim_persona_stock_write(gpu, PCI_BASE_ADDRESS_2, address);
+		sim_persona_stock_write(gpu, PCI_BASE_ADDRESS_3, address >> 32);
+		sim_persona_stock_write(gpu, PCI_COMMAND,
+					command | PCI_COMMAND_MEMORY);
+	}
 	iowrite32(c2c, gpu->registers + SIM_C2C);
 	iowrite32(hbm, gpu->registers + SIM_HBM);
 	ioread32(gpu->registers + SIM_HBM);
-}
-
-/* Write the registers whether or not the function decodes them now. */
-static void sim_device_registers_always(struct sim_gpu *gpu, u32 c2c, u32 hbm)
-{
-	u32 command = sim_persona_stock_read(gpu, PCI_COMMAND);
-	u32 low = sim_persona_stock_read(gpu, PCI_BASE_ADDRESS_2);
-	u32 high = sim_persona_stock_read(gpu, PCI_BASE_ADDRESS_3);
-	u64 address = pci_resource_start(gpu->pdev, 0);
-
-	sim_persona_stock_write(gpu, PCI_BASE_ADDRESS_2, address);
-	sim_persona_stock_write(gpu, PCI_BASE_ADDRESS_3, address >> 32);
-	sim_persona_stock_write(gpu, PCI_COMMAND,
-				(command & 0xFFFF) | PCI_COMMAND_MEMORY);
-	sim_device_registers(gpu, c2c, hbm);
-	sim_persona_stock_write(gpu, PCI_COMMAND, command & 0xFFFF);
-	sim_persona_stock_write(gpu, PCI_BASE_ADDRESS_2, low);
-	sim_persona_stock_write(gpu, PCI_BASE_ADDRESS_3, high);
+	if (!(command & PCI_COMMAND_MEMORY)) {
+		sim_persona_stock_write(gpu, PCI_COMMAND, command);
+		sim_persona_stock_write(gpu, PCI_BASE_ADDRESS_2, low);
+		sim_persona_stock_write(gpu, PCI_BASE_ADDRESS_3, high);
+	}
 }
 
 static void sim_device_schedule(struct sim_gpu *gpu)
@@ -67,8 +65,7 @@ static void sim_device_lose(struct sim_gpu *gpu)
 		sim_memory_cover(gpu);
 	gpu->ready = false;
 	sim_persona_cxl(gpu, false, false);
-	if (sim_device_has_registers(gpu))
-		sim_device_registers_always(gpu, 0, 0);
+	sim_device_registers(gpu, 0, 0);
 }
 
 /* A reset of any kind; called from the accessors, with interrupts off. */
@@ -92,43 +89,25 @@ void sim_device_reset(struct sim_gpu *gpu, enum sim_reset_kind kind)
 	sim_device_schedule(gpu);
 }
 
-/* Training ends, well or not. False: the function does not decode BAR0 now. */
-static bool sim_device_try_train(struct sim_gpu *gpu)
+static void sim_device_train_work(struct work_struct *work)
 {
-	bool c2c = gpu->training != SIM_TRAIN_STUCK_C2C &&
-		   gpu->training != SIM_TRAIN_STUCK;
-	bool hbm = gpu->training != SIM_TRAIN_STUCK_HBM &&
-		   gpu->training != SIM_TRAIN_STUCK;
+	struct sim_gpu *gpu = container_of(to_delayed_work(work),
+					   struct sim_gpu, train_work);
+	bool c2c, hbm;
+	unsigned long flags;
 
-	if (sim_device_has_registers(gpu)) {
-		if (gpu->silent ||
-		    !(sim_persona_stock_read(gpu, PCI_COMMAND) &
-		      PCI_COMMAND_MEMORY) ||
-		    !(gpu->bar0_value >> 4))
-			return false;
-	}
+	raw_spin_lock_irqsave(&gpu->lock, flags);
+	c2c = gpu->training != SIM_TRAIN_STUCK_C2C &&
+	      gpu->training != SIM_TRAIN_STUCK;
+	hbm = gpu->training != SIM_TRAIN_STUCK_HBM &&
+	      gpu->training != SIM_TRAIN_STUCK;
 	if (c2c && hbm && !gpu->ready) {
 		sim_memory_uncover(gpu);
 		gpu->ready = true;
 	}
 	sim_device_registers(gpu, c2c ? SIM_DONE : 0, hbm ? SIM_DONE : 0);
 	sim_persona_cxl(gpu, c2c, c2c && hbm);
-	return true;
-}
-
-static void sim_device_train_work(struct work_struct *work)
-{
-	struct sim_gpu *gpu = container_of(to_delayed_work(work),
-					   struct sim_gpu, train_work);
-	unsigned long flags;
-	bool done;
-
-	raw_spin_lock_irqsave(&gpu->lock, flags);
-	done = sim_device_try_train(gpu);
 	raw_spin_unlock_irqrestore(&gpu->lock, flags);
-	if (!done)
-		schedule_delayed_work(&gpu->train_work,
-				      msecs_to_jiffies(SIM_RETRY_MS));
 }
 
 static void sim_device_reset_work(struct work_struct *work)

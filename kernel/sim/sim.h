@@ -56,10 +56,12 @@ struct sim_value {
 
 /**
  * struct sim_patch - a part of device memory that is watched while not ready
- * @at: kernel mapping
+ * @offset: where it lies in device memory
+ * @at: kernel mapping, NULL: not there
  * @kept: what it held when readiness was lost
  */
 struct sim_patch {
+	u64 offset;
 	void *at;
 	void *kept;
 };
