@@ -16,7 +16,7 @@ gpu_slots() {
 	local i
 	for ((i = 1; i <= ROOT_PORTS; i++)); do
 		printf '%s\n' \
-			-device "pcie-root-port,id=rp$i,bus=pcie.0,addr=0x1$i,chassis=$i,slot=$i,hotplug=off" \
+			-device "pcie-root-port,id=rp$i,bus=pcie.0,addr=0x1$i,chassis=$i,slot=$i,hotplug=off,x-speed=5" \
 			-object "memory-backend-ram,id=bar$i,size=16M,share=on" \
 			-device "ivshmem-plain,memdev=bar$i,bus=rp$i"
 	done

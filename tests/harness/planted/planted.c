@@ -54,6 +54,17 @@ static void planted_properties(void)
 	}
 }
 
+/* Left behind. That there is memory at all is a check of the machine. */
+static int planted_mapping(void)
+{
+	u64 *memory = memremap(SZ_4G, SZ_64K, MEMREMAP_WB);
+
+	if (!memory)
+		return -ENOMEM;
+	WRITE_ONCE(memory[1], 0x706c616e746564ULL);
+	return READ_ONCE(memory[1]) == 0x706c616e746564ULL ? 0 : -EIO;
+}
+
 static int __init planted_init(void)
 {
 	void *lost;
@@ -68,8 +79,8 @@ static int __init planted_init(void)
 			return -ENOMEM;
 		memset(lost, 1, 64 << 20);
 	}
-	if (!strcmp(plant, "mapping") && !memremap(SZ_4G, SZ_64K, MEMREMAP_WB))
-		return -ENOMEM;
+	if (!strcmp(plant, "mapping"))
+		return planted_mapping();
 	if (!strcmp(plant, "stuck"))
 		return planted_hang();
 	if (!strcmp(plant, "properties"))
