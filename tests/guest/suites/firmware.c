@@ -253,11 +253,14 @@ static void attributes_go_with_the_driver(void)
 static void own_properties(void)
 {
 	const struct gpu_want w = {.preset = "gh200-96", .properties = "firmware"};
+	const char *lane = getenv("COHGPU_LANE");
 	char node[256];
 
+	/* Other machines' tables know the function, too, but not its memory. */
+	if (!lane || !strstr(lane, "acpi"))
+		ktap_skip("no table of this machine describes GPU memory");
 	gpu_fresh(&gpu, &w);
-	if (pci_attr(gpu.bdf, "firmware_node/path", node, sizeof(node)))
-		ktap_skip("the function has no ACPI companion in this machine");
+	EQ(pci_attr(gpu.bdf, "firmware_node/path", node, sizeof(node)), 0, "ACPI node: errno");
 	ktap_diag("properties from %s", node);
 	pci_bind(gpu.bdf, pci_driver_name());
 	vfio_open(&gpu.vfio, gpu.bdf);
