@@ -46,9 +46,9 @@ static void *dl_resetter(void *arg)
 }
 
 /* Its own mapping as buffer, untouched each time. */
-static void dl_self(int source, bool put, void *(*other)(void *))
+static void dl_self(int source, bool put, void *(*other)(void *), int rounds)
 {
-	int rounds = ktap_quick() ? 200 : 2000, done = 0, refused = 0;
+	int done = 0, refused = 0;
 	const size_t n = 64 * KiB;
 	pthread_t thread;
 
@@ -78,17 +78,18 @@ static void dl_self(int source, bool put, void *(*other)(void *))
 
 static void G4_own_mapping_read(void)
 {
-	dl_self((int)ktap_arg(), false, dl_toggler);
+	dl_self((int)ktap_arg(), false, dl_toggler, ktap_quick() ? 200 : 1000);
 }
 
 static void G4_own_mapping_write(void)
 {
-	dl_self((int)ktap_arg(), true, dl_toggler);
+	dl_self((int)ktap_arg(), true, dl_toggler, ktap_quick() ? 200 : 1000);
 }
 
 static void G4_own_mapping_and_resets(void)
 {
-	dl_self((int)ktap_arg(), false, dl_resetter);
+	/* Each round waits for a reset, which takes a tenth of a second at least. */
+	dl_self((int)ktap_arg(), false, dl_resetter, ktap_quick() ? 20 : 60);
 }
 
 struct dl_uffd {
