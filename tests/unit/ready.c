@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "ready.h"
+
+#include "unit.h"
+
+static struct coherent_ready fresh(void)
+{
+	struct coherent_ready r;
+
+	coherent_ready_init(&r, 3);
+	coherent_ready_reset_end(&r);
+	return r;
+}
+
+static void needs_all_at_once(void **state)
+{
+	struct coherent_ready r = fresh();
+
+	(void)state;
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_UNKNOWN);
+	assert_true(coherent_ready_observe(&r, r.generation, 1, false));
+	assert_true(coherent_ready_observe(&r, r.generation, 2, false));
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_UNKNOWN);
+	assert_true(coherent_ready_observe(&r, r.generation, 7, false));
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_YES);
+}
+
+static void a_reset_makes_it_stale(void **state)
+{
+	struct coherent_ready r = fresh();
+	u64 before = r.generation;
+
+	(void)state;
+	coherent_ready_observe(&r, before, 3, false);
+	coherent_ready_reset_begin(&r);
+	assert_true(coherent_ready_in_reset(&r));
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_UNKNOWN);
+	/* Neither what was seen before, nor during. */
+	assert_false(coherent_ready_observe(&r, before, 3, false));
+	assert_false(coherent_ready_observe(&r, r.generation, 3, false));
+	before = r.generation;
+	coherent_ready_reset_end(&r);
+	assert_false(coherent_ready_in_reset(&r));
+	assert_false(coherent_ready_observe(&r, before, 3, false));
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_UNKNOWN);
+	assert_true(coherent_ready_observe(&r, r.generation, 3, false));
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_YES);
+}
+
+static void an_unannounced_end_counts(void **state)
+{
+	struct coherent_ready r = fresh();
+
+	(void)state;
+	coherent_ready_observe(&r, r.generation, 3, false);
+	coherent_ready_reset_end(&r);
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_UNKNOWN);
+	coherent_ready_reset_begin(&r);
+	coherent_ready_reset_begin(&r);
+	coherent_ready_reset_end(&r);
+	assert_false(coherent_ready_in_reset(&r));
+}
+
+static void failure_is_remembered_and_may_heal(void **state)
+{
+	struct coherent_ready r = fresh();
+
+	(void)state;
+	assert_true(coherent_ready_observe(&r, r.generation, 2, true));
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_FAILED);
+	assert_true(coherent_ready_observe(&r, r.generation, 2, false));
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_FAILED);
+	assert_true(coherent_ready_observe(&r, r.generation, 3, true));
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_YES);
+	coherent_ready_observe(&r, r.generation, 0, true);
+	coherent_ready_reset_begin(&r);
+	coherent_ready_reset_end(&r);
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_UNKNOWN);
+}
+
+static void nothing_required(void **state)
+{
+	struct coherent_ready r;
+
+	(void)state;
+	coherent_ready_init(&r, 0);
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_YES);
+	coherent_ready_reset_end(&r);
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_YES);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(needs_all_at_once),
+		cmocka_unit_test(a_reset_makes_it_stale),
+		cmocka_unit_test(an_unannounced_end_counts),
+		cmocka_unit_test(failure_is_remembered_and_may_heal),
+		cmocka_unit_test(nothing_required),
+	};
+
+	return cmocka_run_group_tests_name("ready", tests, NULL, NULL);
+}
