@@ -255,9 +255,10 @@ static void cycles(void)
 	for (int i = 0; i < n; i++)
 		life_cycle(i);
 	life_count(&b);
-	ktap_diag("%d cycles: PageTables %+lld KiB, MemAvailable %+lld KiB, SUnreclaim %+lld KiB, "
+	ktap_diag("%d cycles: PageTables %+lld KiB, MemAvailable %lld %+lld KiB, SUnreclaim %+lld "
+		  "KiB, "
 		  "files %+lld",
-		  n, b.page_tables - a.page_tables, b.available - a.available,
+		  n, b.page_tables - a.page_tables, a.available, b.available - a.available,
 		  b.unreclaimable - a.unreclaimable, b.files - a.files);
 	EQ(b.vmalloc, a.vmalloc, "kernel mappings of devices");
 	EQ(b.iomem, a.iomem, "lines of /proc/iomem");

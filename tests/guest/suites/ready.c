@@ -113,7 +113,7 @@ static void slow(void)
 /* Not ready when the driver is bound and the device opened. */
 static void slow_at_bind(void)
 {
-	const struct gpu_want w = {.preset = "tiny", .training_ms = "3000"};
+	const struct gpu_want w = {.preset = "tiny", .training_ms = "1500"};
 	uint64_t value = 0x5eed, got;
 
 	gpu_fresh(&gpu, &w);
@@ -282,7 +282,7 @@ static void G10_reset_during_wait(void)
 /* Resets from a work queue at every moment of a wait. */
 static void G10_any_moment(void)
 {
-	int rounds = ktap_quick() ? 30 : 300;
+	int rounds = ktap_quick() ? 15 : 300;
 	volatile char *p;
 	uint64_t value;
 
@@ -419,7 +419,7 @@ static void G11_twenty_seconds(void)
 	pid_t pid[2];
 
 	gpu_tiny(&gpu);
-	sim_fault(gpu.name, "training_ms", ktap_quick() ? "4000" : "20000");
+	sim_fault(gpu.name, "training_ms", ktap_quick() ? "2000" : "20000");
 	rdy_reset();
 	pid[0] = rdy_start(&a, false, false);
 	pid[1] = rdy_start(&b, true, false);
@@ -460,7 +460,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_SLOW(G11_others_go_on, 120),
 	KTAP_CASE_SLOW(G11_twenty_seconds, 150),
 	KTAP_CASE(attribute),
-	KTAP_CASE_ARG_SLOW("stuck_c2c", stuck, 0, 150),
+	KTAP_CASE_FULL("stuck_c2c", stuck, 0, 150),
 	KTAP_CASE_FULL("stuck_hbm", stuck, 1, 150),
 	KTAP_CASE(slow_at_bind),
 	KTAP_CASE_ARG("slow_read_cxl", slow, 2),
