@@ -6,12 +6,13 @@ VM_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 TOP=$(dirname "$VM_DIR")
 BUILD=${COHGPU_BUILD:-$TOP/build}
 CACHE=${COHGPU_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/cohgpu}
-VM_START=${EPOCHREALTIME/./}
+# One clock for a script and all that it calls.
+export COHGPU_START=${COHGPU_START:-${EPOCHREALTIME/./}}
 
-# say TEXT...: progress, with the seconds since this script started.
+# say TEXT...: progress, with the seconds since the first script started.
 say() {
 	local now=${EPOCHREALTIME/./}
-	local tenths=$(((now - VM_START) / 100000))
+	local tenths=$(((now - COHGPU_START) / 100000))
 	printf '[%3d.%d s] %s\n' $((tenths / 10)) $((tenths % 10)) "$*" >&2
 }
 
