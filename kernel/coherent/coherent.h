@@ -109,6 +109,12 @@ to_coherent_device(struct vfio_device *core_vdev)
 	return container_of(core_vdev, struct coherent_device, core.vdev);
 }
 
+/* Too deep asleep to decode memory? Power states are ordered, for the CPU. */
+static inline bool coherent_asleep(const struct pci_dev *pdev)
+{
+	return (__force int)pdev->current_state >= (__force int)PCI_D3hot;
+}
+
 /* main.c: a device's life, its resets, the operations of its VFIO device */
 int coherent_init_dev(struct vfio_device *core_vdev);
 void coherent_release_dev(struct vfio_device *core_vdev);

@@ -160,7 +160,7 @@ bool coherent_answers(struct coherent_device *cdev)
 
 	lockdep_assert_held(&core->memory_lock);
 
-	if (core->pdev->current_state >= PCI_D3hot)
+	if (coherent_asleep(core->pdev))
 		return false;
 	return core->pdev->no_command_memory || command & PCI_COMMAND_MEMORY;
 }

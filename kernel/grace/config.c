@@ -84,7 +84,7 @@ static bool nvgrace_config_asleep(struct vfio_pci_core_device *core)
 	bool asleep;
 
 	down_read(&core->memory_lock);
-	asleep = core->pdev->current_state >= PCI_D3hot;
+	asleep = coherent_asleep(core->pdev);
 	up_read(&core->memory_lock);
 	return asleep;
 }

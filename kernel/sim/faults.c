@@ -135,12 +135,18 @@ static void sim_unplug(struct sim_gpu *gpu)
 SIM_NUMBER(training_ms, gpu->training_ms, gpu->training_ms = value);
 SIM_NUMBER(train, gpu->ready, sim_device_train(gpu));
 SIM_NUMBER(untrain, !gpu->ready, sim_device_untrain(gpu));
-SIM_NUMBER(ready, gpu->ready, return -EACCES);
 SIM_NUMBER(ras_events, gpu->ras_events, gpu->ras_events = value);
 SIM_NUMBER(flr_ms, gpu->flr_ms, gpu->flr_ms = value);
 SIM_NUMBER(dead, gpu->dead, gpu->dead = value);
 SIM_NUMBER(unplug, gpu->dead, if (value) sim_unplug(gpu));
 SIM_NUMBER(reset_after_ms, delayed_work_pending(&gpu->reset_work), sim_reset_after(gpu, value));
+
+static int sim_ready_get(void *data, u64 *value)
+{
+	*value = ((struct sim_gpu *)data)->ready;
+	return 0;
+}
+DEFINE_DEBUGFS_ATTRIBUTE(sim_ready_fops, sim_ready_get, NULL, "%llu\n");
 
 static int sim_resets_show(struct seq_file *seq, void *unused)
 {

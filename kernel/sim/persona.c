@@ -195,7 +195,7 @@ static void sim_persona_write_pm(struct sim_gpu *gpu, u16 value)
 	u16 after = value & PCI_PM_CTRL_STATE_MASK;
 
 	put_unaligned_le16(after, control);
-	if (before == PCI_D3hot && after == PCI_D0)
+	if (before == (__force u16)PCI_D3hot && !after)
 		sim_device_reset(gpu, SIM_RESET_PM);
 }
 
