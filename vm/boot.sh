@@ -28,7 +28,7 @@ qemu_command() {
 	local dir=$1 terminal=$2 slots
 	mapfile -t slots < <(gpu_slots)
 	# shellcheck disable=SC2054 # commas of QEMU
-	QEMU_COMMAND=("$QEMU" "${MACHINE[@]}" -accel tcg,thread=multi -smp "$OPT_CPUS"
+	QEMU_COMMAND=("$QEMU" "${MACHINE[@]}" -accel "tcg,thread=$THREADS" -smp "$OPT_CPUS"
 		-object "memory-backend-ram,id=ram,size=$((MEM_VISIBLE + DEVICE_MEMORY_GIB))G,reserve=off"
 		-m "$((MEM_VISIBLE + DEVICE_MEMORY_GIB))G"
 		-display none -no-reboot -nodefaults -nic none -monitor none

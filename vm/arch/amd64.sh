@@ -3,10 +3,16 @@
 # q35 with VT-d. RAM below 4 GiB ends at 2 GiB, so `mem=4G` leaves 2 GiB to the
 # kernel and everything that -m adds starts at 4 GiB. An AMD processor, which is
 # TCG's default, would have it start at 1 TiB, above the HyperTransport hole.
+#
+# All vCPUs take turns on one thread. Until 8.2, QEMU swaps the map of physical
+# memory under vCPUs that still hold positions in the old one (tcg_commit), so
+# that while one sizes a BAR, another that reads its HPET or APIC, which is MMIO
+# here, may get another device's answer or bring QEMU down.
 KARCH=x86
 CROSS=x86_64-linux-gnu-
 QEMU=qemu-system-x86_64
 CONSOLE=ttyS0
+THREADS=single
 MEM_VISIBLE=2
 MEM_ARG=4G
 MACHINE=(-M q35,kernel-irqchip=split,memory-backend=ram -cpu max,vendor=GenuineIntel,la57=off,phys-bits=46

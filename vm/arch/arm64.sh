@@ -5,6 +5,7 @@ KARCH=arm64
 CROSS=aarch64-linux-gnu-
 QEMU=qemu-system-aarch64
 CONSOLE=ttyAMA0
+THREADS=multi
 MEM_VISIBLE=3
 MEM_ARG=3G
 MACHINE=(-M virt,gic-version=3,iommu=smmuv3,memory-backend=ram -cpu neoverse-n1)
