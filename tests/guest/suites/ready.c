@@ -330,7 +330,7 @@ static void rdy_other_bar0(void *arg)
 
 	(void)arg;
 	vfio_get(&gpu.vfio, 0, 0x1498, &value, 4);
-	EQ(vfio_touch_read(vfio_map(&gpu.vfio, 0, 0x2000, 4096), NULL), 0, "touch of BAR0");
+	EQ(vfio_touch_read(vfio_map(&gpu.vfio, 0, 0, getpagesize()), NULL), 0, "touch of BAR0");
 }
 
 static void rdy_other_attributes(void *arg)
