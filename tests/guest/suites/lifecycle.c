@@ -265,12 +265,13 @@ static void cycles(void)
 	EQ(b.vmalloc, a.vmalloc, "kernel mappings of devices");
 	EQ(b.iomem, a.iomem, "lines of /proc/iomem");
 	EQ(b.modules, a.modules, "modules");
-	OK(b.files - a.files < 16, "open files: %lld, then %lld", a.files, b.files);
+	/* The kernel counts files on each CPU, in batches of 32. */
+	OK(b.files - a.files < 128, "open files: %lld, then %lld", a.files, b.files);
 	OK(b.page_tables - a.page_tables <= 256, "PageTables: %lld KiB, then %lld", a.page_tables,
 	   b.page_tables);
-	OK(a.available - b.available < 4096 + n * 2, "MemAvailable: %lld KiB, then %lld",
+	OK(a.available - b.available < 2048 + n / 4, "MemAvailable: %lld KiB, then %lld",
 	   a.available, b.available);
-	OK(b.unreclaimable - a.unreclaimable < 1024 + n, "SUnreclaim: %lld KiB, then %lld",
+	OK(b.unreclaimable - a.unreclaimable < 512 + n / 8, "SUnreclaim: %lld KiB, then %lld",
 	   a.unreclaimable, b.unreclaimable);
 }
 
