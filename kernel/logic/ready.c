@@ -11,6 +11,10 @@
  * reset is under way. Knowledge carries the generation that it is about, so a
  * reset makes it stale by counting alone.
  *
+ * Observers differ in what they saw last. One who saw all conditions hold is
+ * right until the next edge, and another whose time is up without having seen
+ * that changes nothing: YES is only left by a reset.
+ *
  *	UNKNOWN --- all conditions hold -------> YES
  *	UNKNOWN --- time is up ----------------> FAILED
  *	FAILED  --- all conditions hold -------> YES
@@ -96,7 +100,7 @@ bool coherent_ready_observe(struct coherent_ready *ready, u64 generation,
 
 	if ((holding & ready->required) == ready->required)
 		ready->state = COHERENT_READY_YES;
-	else if (expired)
+	else if (expired && coherent_ready_state(ready) != COHERENT_READY_YES)
 		ready->state = COHERENT_READY_FAILED;
 	else
 		return true;

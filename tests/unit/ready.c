@@ -78,6 +78,20 @@ static void failure_is_remembered_and_may_heal(void **state)
 	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_UNKNOWN);
 }
 
+/* Two observers: one has seen the conditions hold, then the other's time is up. */
+static void late_failure_changes_nothing(void **state)
+{
+	struct coherent_ready r = fresh();
+
+	(void)state;
+	assert_true(coherent_ready_observe(&r, r.generation, 3, false));
+	assert_true(coherent_ready_observe(&r, r.generation, 1, true));
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_YES);
+	coherent_ready_reset_end(&r);
+	assert_true(coherent_ready_observe(&r, r.generation, 1, true));
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_FAILED);
+}
+
 static void nothing_required(void **state)
 {
 	struct coherent_ready r;
@@ -96,6 +110,7 @@ int main(void)
 		cmocka_unit_test(a_reset_makes_it_stale),
 		cmocka_unit_test(an_unannounced_end_counts),
 		cmocka_unit_test(failure_is_remembered_and_may_heal),
+		cmocka_unit_test(late_failure_changes_nothing),
 		cmocka_unit_test(nothing_required),
 	};
 
