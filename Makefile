@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make demo       what this project is, in one VM (arm64, Debian's 6.12, a GH200 with 96 GiB)
 # make check      the quick tests             make check-all   every lane, every kernel
+# make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
 # make setup      host packages               make fetch       kernels into the cache
 # make format     clang-format over user space
 
-.PHONY: demo check check-all modules setup fetch format clean
+.PHONY: demo check check-all fuzz modules setup fetch format clean
 
 demo:
 	@vm/demo
@@ -15,6 +16,9 @@ check:
 
 check-all:
 	@vm/matrix all
+
+fuzz: setup
+	@verify/fuzz/run forever $(PARTS)
 
 modules:
 	@$(MAKE) --no-print-directory -C kernel modules
