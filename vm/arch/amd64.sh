@@ -12,6 +12,7 @@ KARCH=x86
 CROSS=x86_64-linux-gnu-
 QEMU=qemu-system-x86_64
 CONSOLE=ttyS0
+IMAGE=arch/x86/boot/bzImage
 THREADS=single
 MEM_VISIBLE=2
 MEM_ARG=4G

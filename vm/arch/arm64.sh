@@ -5,6 +5,7 @@ KARCH=arm64
 CROSS=aarch64-linux-gnu-
 QEMU=qemu-system-aarch64
 CONSOLE=ttyAMA0
+IMAGE=arch/arm64/boot/Image
 THREADS=multi
 MEM_VISIBLE=3
 MEM_ARG=3G
