@@ -4,9 +4,10 @@
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
 # make setup      host packages               make fetch       kernels into the cache
+# make deb        Debian packages into build/deb
 # make format     clang-format over user space
 
-.PHONY: demo check check-all fuzz modules setup fetch format clean
+.PHONY: demo check check-all fuzz modules deb setup fetch format clean
 
 demo:
 	@vm/demo
@@ -22,6 +23,9 @@ fuzz: setup
 
 modules:
 	@$(MAKE) --no-print-directory -C kernel modules
+
+deb:
+	@packaging/build
 
 setup:
 	@vm/setup
