@@ -3,11 +3,12 @@
 # make check      the quick tests             make check-all   every lane, every kernel
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
+# make tool       build/tool/cohgpu, the operators' command (to install: ninja -C build/tool install)
 # make setup      host packages               make fetch       kernels into the cache
 # make deb        Debian packages into build/deb
 # make format     clang-format over user space
 
-.PHONY: demo check check-all fuzz modules deb setup fetch format clean
+.PHONY: demo check check-all fuzz modules tool deb setup fetch format clean
 
 demo:
 	@vm/demo
@@ -26,6 +27,10 @@ modules:
 
 deb:
 	@packaging/build
+
+tool:
+	@test -e build/tool/build.ninja || meson setup build/tool tool
+	@ninja -C build/tool
 
 setup:
 	@vm/setup

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2086 # no name in a tree has a space
+# list, show, status: reading only.
+
+tree none host
+says list/none list
+says list/none-json list --json
+says status/none status
+
+tree gh200 gh200
+says list/gh200 list
+says list/gh200-json list --json
+says list/addresses list --addresses
+says show/gh200 show 01:00.0
+says show/gh200-json show $GPU --json
+says show/ambiguous-word show gpu0
+says show/unknown-address show 0001:01:00.0
+says status/gh200 status
+says status/json status all --json
+
+check "show --svg writes well-formed XML" bash -c \
+	"COHGPU_SYSROOT=$T '$COHGPU' show $GPU --svg '$WORK/gpu.svg' && xmllint --noout '$WORK/gpu.svg' && grep -q 'BAR4 128 GiB' '$WORK/gpu.svg'"
+says show/svg-cannot-be-written show $GPU --svg /nonexistent/gpu.svg
+
+tree two gb200_two
+says list/two list
+says show/needs-the-domain show 01:00.0
+says show/two-at-once show all
+
+tree v100 v100
+says list/v100 list
+says show/v100 show 0004:04:00.0
+# Without its bridges it is an ordinary GPU.
+gone sys/bus/pci/devices/0004:04:00.0/of_node
+says list/v100-without-links list
+
+tree vfio-pci gh200
+driver_of $GPU vfio-pci
+gone sys/bus/pci/devices/$GPU/coherent_memory
+says status/vfio-pci-bound status
+says show/vfio-pci show $GPU
+
+tree absent gh200
+put sys/bus/pci/devices/$GPU/coherent_memory/state "nvidia,gpu-mem-size is 0: the chip-to-chip link did not come up"
+for part in usemem resmem; do
+	put sys/bus/pci/devices/$GPU/coherent_memory/${part}_length 0
+done
+put sys/bus/pci/devices/$GPU/coherent_memory/ready no
+says status/absent status
+says list/absent list
+
+# The in-tree driver has no coherent_memory/.
+tree in-tree gh200
+gone sys/bus/pci/devices/$GPU/coherent_memory
+says status/in-tree status
+says status/in-tree-strict status --strict
+says list/in-tree list

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2086 # no name in a tree has a space
+# The command line, and what is printed from the table of verbs.
+
+tree none host
+says usage/none
+says usage/unknown-verb fly
+says usage/unknown-option list --fast
+says usage/value-missing show --svg
+says usage/value-for-a-flag list --json=yes
+says usage/word-missing show
+says usage/word-too-many list all
+says usage/help --help
+
+PAGES=$(dirname "$COHGPU")/pages
+mapfile -t VERBS < <(cohgpu --help | sed -n '/^usage/,/^A GPU/s/^  \([a-z]*\) .*/\1/p')
+
+# options_of VERB: as its --help has them.
+options_of() {
+	cohgpu "$1" --help | grep -oE -- '--[a-z-]+' | sort -u
+}
+
+lint() {
+	local page complaints
+	for page in "$PAGES"/*.8; do
+		# The pages are not where man looks for the ones they refer to.
+		complaints=$(mandoc -Tlint "$page" | grep -v 'referenced manual not found: Xr cohgpu' || true)
+		[[ -z $complaints ]] || { printf '%s\n' "$complaints" && return 1; }
+	done
+}
+
+# Every option of every verb's --help is in all that was made of the table.
+pages_agree() {
+	local verb option bad=0
+	for verb in "${VERBS[@]}"; do
+		for option in $(options_of "$verb"); do
+			grep -q -- "^.It .*Fl ..${option#--}" "$PAGES/cohgpu-$verb.8" ||
+				{ echo "$verb $option: not in the manual" && bad=1; }
+			sed -n "/^	$verb)\$/,/^		;;\$/p" "$PAGES/cohgpu" | grep -q -- " $option\b" ||
+				{ echo "$verb $option: not in bash's completion" && bad=1; }
+			sed -n "/^		$verb) _arguments/,/;;\$/p" "$PAGES/_cohgpu" | grep -qE -- "'${option}(=|\[)" ||
+				{ echo "$verb $option: not in zsh's completion" && bad=1; }
+			grep -q -- "__fish_seen_subcommand_from $verb' -l ${option#--} " "$PAGES/cohgpu.fish" ||
+				{ echo "$verb $option: not in fish's completion" && bad=1; }
+		done
+		[[ -e $PAGES/cohgpu-$verb.8 ]] || { echo "$verb: no manual" && bad=1; }
+		grep -q "^.It Cm $verb\$" "$PAGES/cohgpu.8" || { echo "$verb: not in cohgpu(8)" && bad=1; }
+	done
+	[[ ${#VERBS[@]} -ge 3 && $bad == 0 ]]
+}
+
+# complete WORD...: what bash offers for the last word.
+complete_bash() {
+	PATH=$(dirname "$COHGPU"):$PATH COHGPU_SYSROOT=$T bash --norc -c '
+		source "$1"; shift
+		COMP_WORDS=(cohgpu "$@") COMP_CWORD=$#
+		_cohgpu; printf "%s\n" "${COMPREPLY[@]}"' - "$PAGES/cohgpu" "$@"
+}
+
+complete_fish() {
+	PATH=$(dirname "$COHGPU"):$PATH COHGPU_SYSROOT=$T fish --no-config -c "source '$PAGES/cohgpu.fish'; complete -C '$1'"
+}
+
+check "manual pages pass mandoc -Tlint" lint
+check "help, manuals and completions have the same options" pages_agree
+check "bash takes its completion" bash -n "$PAGES/cohgpu"
+check "zsh takes its completion" zsh -n "$PAGES/_cohgpu"
+check "fish takes its completion" fish --no-config -n "$PAGES/cohgpu.fish"
+tree gh200 gh200
+check "bash completes verbs" grep -qx status <(complete_bash st)
+check "bash completes addresses" grep -qx $GPU <(complete_bash show 0009)
+check "bash completes options" grep -qx -- --svg <(complete_bash show --s)
+check "fish completes addresses" grep -q "^$GPU" <(complete_fish "cohgpu show 0009")
+check "fish completes options" grep -q -- "^--svg" <(complete_fish "cohgpu show --s")

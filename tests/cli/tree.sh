@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash
+# Hand-made system trees. `gh200` is a host where everything is right; a case
+# takes it, spoils one thing, and looks what the tool says. Sourced by run.
+
+RELEASE=6.12.0-cohgpu
+GPU=0009:01:00.0
+
+# put PATH TEXT: a file of the tree $T.
+put() {
+	mkdir -p "$(dirname "$T/$1")"
+	printf '%s\n' "$2" >"$T/$1"
+}
+
+# link PATH TARGET: a symbolic link of the tree, as sysfs has them.
+link() {
+	mkdir -p "$(dirname "$T/$1")"
+	ln -sfn "$2" "$T/$1"
+}
+
+gone() {
+	rm -rf "${T:?}/$1"
+}
+
+# tree NAME MAKER...: makes $T by calling MAKER.
+tree() {
+	T=$WORK/trees/$1
+	rm -rf "$T"
+	mkdir -p "$T"
+	shift
+	"$@"
+}
+
+# bytes PATH HEX...: a binary file.
+bytes() {
+	local path=$1
+	shift
+	mkdir -p "$(dirname "$T/$path")"
+	printf '%s' "$*" | tr -d ' ' | xxd -r -p >"$T/$path"
+}
+
+# pci_function BDF VENDOR DEVICE CLASS
+pci_function() {
+	local at=sys/bus/pci/devices/$1
+	put "$at/vendor" "$2"
+	put "$at/device" "$3"
+	put "$at/class" "$4"
+	put "$at/subsystem_vendor" 0x10de
+	put "$at/subsystem_device" 0x16eb
+	put "$at/numa_node" 0
+	put "$at/power_state" D0
+	put "$at/d3cold_allowed" 0
+	put "$at/reset_method" flr
+	put "$at/driver_override" "(null)"
+	put "$at/enable" 0
+	: >"$T/$at/resource"
+}
+
+# driver_of BDF DRIVER
+driver_of() {
+	mkdir -p "$T/sys/bus/pci/drivers/$2"
+	: >"$T/sys/bus/pci/drivers/$2/unbind"
+	: >"$T/sys/bus/pci/drivers/$2/bind"
+	link "sys/bus/pci/devices/$1/driver" "../../../bus/pci/drivers/$2"
+	link "sys/bus/pci/drivers/$2/$1" "../../../../bus/pci/devices/$1"
+}
+
+# group_of BDF NUMBER IOMMU
+group_of() {
+	link "sys/bus/pci/devices/$1/iommu_group" "../../../../kernel/iommu_groups/$2"
+	link "sys/bus/pci/devices/$1/iommu" "../../../../class/iommu/$3"
+	link "sys/kernel/iommu_groups/$2/devices/$1" "../../../../bus/pci/devices/$1"
+	put "sys/kernel/iommu_groups/$2/type" DMA
+}
+
+# memory_of BDF USEMEM RESMEM BASE: as our driver shows them.
+memory_of() {
+	local at=sys/bus/pci/devices/$1/coherent_memory
+	put "$at/state" present
+	put "$at/ready" yes
+	put "$at/reset_generation" 1
+	put "$at/usemem_offset" 0
+	put "$at/usemem_length" "$2"
+	put "$at/usemem_base" "$(printf '%#x' "$4")"
+	put "$at/resmem_offset" "$(($3 ? $2 : 0))"
+	put "$at/resmem_length" "$3"
+	put "$at/resmem_base" "$(printf '%#x' $(($3 ? $4 + $2 : 0)))"
+}
+
+# resource_of BDF START SIZE: BAR0 only, 64-bit.
+resource_of() {
+	{
+		printf '0x%016x 0x%016x 0x%016x\n' "$2" $(($2 + $3 - 1)) $((0x14220c))
+		for _ in 1 2 3 4 5; do printf '0x%016x 0x%016x 0x%016x\n' 0 0 0; done
+	} >"$T/sys/bus/pci/devices/$1/resource"
+}
+
+GRACE=nvgrace_gpu_vfio_pci
+NVLINK2=nvlink2_vfio_pci
+GIB=$((1 << 30))
+
+aliases() {
+	put "lib/modules/$RELEASE/modules.alias" "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci
+alias vfio_pci:v000010DEd00002342sv*sd*bc*sc*i* $GRACE
+alias vfio_pci:v000010DEd00002345sv*sd*bc*sc*i* $GRACE
+alias vfio_pci:v000010DEd00002348sv*sd*bc*sc*i* $GRACE
+alias vfio_pci:v000010DEd00001DB1sv*sd*bc*sc*i* $NVLINK2
+alias vfio_pci:v000010DEd00001DB5sv*sd*bc*sc*i* $NVLINK2
+alias vfio_pci:v000010DEd00002941sv*sd*bc*sc*i* $GRACE
+alias pci:v000010DEd*sv*sd*bc03sc00i00* nouveau"
+}
+
+grace_gpu() {
+	local bdf=$1 id=$2 group=$3 iommu=$4 usemem=$5 resmem=$6
+	pci_function "$bdf" 0x10de "$id" 0x030200
+	driver_of "$bdf" $GRACE
+	group_of "$bdf" "$group" "$iommu"
+	resource_of "$bdf" 0x661002000000 $((16 << 20))
+	memory_of "$bdf" "$usemem" "$resmem" 0x420000000000
+}
+
+host() {
+	put proc/sys/kernel/osrelease $RELEASE
+	put proc/cmdline "root=/dev/sda1 ro"
+	aliases
+}
+
+gh200() {
+	host
+	grace_gpu $GPU 0x2342 3 smmu3.0x0000000005000000 $((95 * GIB)) $GIB
+}
+
+gb200_two() {
+	host
+	grace_gpu 0008:01:00.0 0x2941 5 smmu3.0x0000000011000000 $((185 * GIB)) 0
+	grace_gpu 0009:01:00.0 0x2941 6 smmu3.0x0000000012000000 $((185 * GIB)) 0
+}
+
+# A V100 is known by its bridges: phandles in the device tree tie them together.
+v100() {
+	host
+	pci_function 0004:04:00.0 0x10de 0x1db5 0x030200
+	driver_of 0004:04:00.0 $NVLINK2
+	group_of 0004:04:00.0 1 iommu-phb0004
+	resource_of 0004:04:00.0 0x600c000000000 $((16 << 20))
+	bytes sys/bus/pci/devices/0004:04:00.0/of_node/ibm,npu 00000101 00000102
+	pci_function 0006:00:00.0 0x1014 0x04ea 0x068000
+	bytes sys/bus/pci/devices/0006:00:00.0/of_node/phandle 00000101
+	pci_function 0006:00:00.1 0x1014 0x04ea 0x068000
+	bytes sys/bus/pci/devices/0006:00:00.1/of_node/phandle 00000102
+	pci_function 0006:00:01.0 0x1014 0x04ea 0x068000
+	bytes sys/bus/pci/devices/0006:00:01.0/of_node/phandle 00000103
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Exit codes, and the one way in which the tool complains: "object: action: reason". */
+#ifndef COHGPU_ERROR_H
+#define COHGPU_ERROR_H
+
+enum exit_code {
+	EXIT_OK = 0,
+	EXIT_WARNINGS = 1, /* only with --strict */
+	EXIT_FAILED = 2,
+	EXIT_USAGE = 64,
+	EXIT_NOTHING = 77, /* nothing to work on */
+};
+
+/* Prints "cohgpu: object: action: reason" on stderr. */
+void complain(const char *object, const char *action, const char *reason, ...)
+	__attribute__((format(printf, 3, 4)));
+/* A second line under a complaint: what to do about it. */
+void advise(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Finding coherent GPUs in sysfs, and what their files say. */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pci/pci.h>
+
+#include "core/error.h"
+#include "core/gpu.h"
+#include "core/sys.h"
+
+#define GPU_DEVICES "/sys/bus/pci/devices"
+#define GPU_NAMES   "/usr/share/misc/pci.ids"
+#define GRACE	    "nvgrace_gpu_vfio_pci"
+#define NVLINK2	    "nvlink2_vfio_pci"
+
+static const struct gpu_model gpu_models[] = {
+	{0x10de, 0x2342, GPU_GRACE, "GH200 120GB", GRACE},
+	{0x10de, 0x2345, GPU_GRACE, "GH200 480GB", GRACE},
+	{0x10de, 0x2348, GPU_GRACE, "GH200 144G HBM3e", GRACE},
+	{0x10de, 0x2941, GPU_GRACE, "GB200", GRACE},
+	{0x10de, 0x31c2, GPU_GRACE, "GB300", GRACE},
+	{0x10de, 0x1db1, GPU_NVLINK2, "Tesla V100 SXM2 16GB", NVLINK2},
+	{0x10de, 0x1db5, GPU_NVLINK2, "Tesla V100 SXM2 32GB", NVLINK2},
+};
+
+const char *gpu_file(const struct gpu *gpu, const char *name)
+{
+	static char path[4][128];
+	static unsigned int next;
+	char *buf = path[next++ % 4];
+
+	snprintf(buf, sizeof(path[0]), GPU_DEVICES "/%s/%s", gpu->address, name);
+	return buf;
+}
+
+bool gpu_is_vfio_driver(const char *driver)
+{
+	return !strcmp(driver, "vfio-pci") || strstr(driver, "_vfio_pci") ||
+	       strstr(driver, "-vfio-pci");
+}
+
+uint64_t gpu_bar_size(uint64_t length)
+{
+	uint64_t size = length ? 1 : 0;
+
+	while (size && size < length)
+		size <<= 1;
+	return size;
+}
+
+static uint64_t gpu_number(const struct gpu *gpu, const char *name)
+{
+	uint64_t value = 0;
+
+	return sys_u64(&value, "%s", gpu_file(gpu, name)) ? 0 : value;
+}
+
+static void gpu_read_memory(struct gpu *gpu)
+{
+	struct gpu_memory *m = &gpu->memory;
+
+	strcpy(m->ready, "unknown");
+	if (sys_line(m->state, sizeof(m->state), "%s", gpu_file(gpu, "coherent_memory/state")))
+		return;
+	m->source = GPU_MEMORY_DRIVER;
+	m->present = !strcmp(m->state, "present");
+	if (sys_line(m->ready, sizeof(m->ready), "%s", gpu_file(gpu, "coherent_memory/ready")))
+		strcpy(m->ready, "unknown");
+	m->usemem = gpu_number(gpu, "coherent_memory/usemem_length");
+	m->resmem = gpu_number(gpu, "coherent_memory/resmem_length");
+	m->usemem_offset = gpu_number(gpu, "coherent_memory/usemem_offset");
+	m->resmem_offset = gpu_number(gpu, "coherent_memory/resmem_offset");
+	m->usemem_base = gpu_number(gpu, "coherent_memory/usemem_base");
+	m->resmem_base = gpu_number(gpu, "coherent_memory/resmem_base");
+	m->generation = gpu_number(gpu, "coherent_memory/reset_generation");
+	m->total = m->usemem + m->resmem;
+}
+
+static void gpu_read_bars(struct gpu *gpu)
+{
+	char *text = sys_slurp(gpu_file(gpu, "resource"), NULL), *line = text;
+
+	for (int i = 0; line && *line && i < GPU_BARS; i++) {
+		uint64_t start, end, flags;
+
+		if (sscanf(line, "%" SCNx64 " %" SCNx64 " %" SCNx64, &start, &end, &flags) == 3 &&
+		    end > start) {
+			gpu->bar[i].start = start;
+			gpu->bar[i].size = end - start + 1;
+			gpu->bar[i].flags = flags;
+		}
+		line = strchr(line, '\n');
+		line += line ? 1 : 0;
+	}
+	free(text);
+}
+
+static void gpu_read_group(struct gpu *gpu)
+{
+	char name[32];
+
+	gpu->group = -1;
+	if (!sys_link(name, sizeof(name), "%s", gpu_file(gpu, "iommu_group")))
+		gpu->group = atoi(name);
+	if (gpu->group >= 0)
+		sys_line(gpu->group_type, sizeof(gpu->group_type),
+			 "/sys/kernel/iommu_groups/%d/type", gpu->group);
+	sys_link(gpu->iommu, sizeof(gpu->iommu), "%s", gpu_file(gpu, "iommu"));
+}
+
+static void gpu_read_best(struct gpu *gpu, uint32_t class)
+{
+	struct alias_id id = {
+		.vendor = gpu->model->vendor,
+		.device = gpu->model->device,
+		.subvendor = gpu_number(gpu, "subsystem_vendor"),
+		.subdevice = gpu_number(gpu, "subsystem_device"),
+		.class = class,
+	};
+
+	if (!alias_best(&id, gpu->best_module, sizeof(gpu->best_module)))
+		return;
+	/* vfio-pci is the one driver that is not named as its module's symbol is. */
+	snprintf(gpu->best_driver, sizeof(gpu->best_driver), "%s",
+		 strcmp(gpu->best_module, "vfio_pci") ? gpu->best_module : "vfio-pci");
+}
+
+static void gpu_read_name(struct gpu *gpu, struct pci_access *names)
+{
+	char buf[GPU_NAME];
+	const char *found =
+		pci_lookup_name(names, buf, sizeof(buf),
+				PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB,
+				gpu->model->vendor, gpu->model->device);
+
+	snprintf(gpu->name, sizeof(gpu->name), "%s", found ? found : gpu->model->name);
+}
+
+/* Links are what makes a V100 coherent: without bridges it is an ordinary GPU. */
+static void gpu_read_bridges(struct gpu *gpu)
+{
+	size_t size = 0;
+	uint32_t *wanted = (uint32_t *)sys_slurp(gpu_file(gpu, "of_node/ibm,npu"), &size);
+	char **names = wanted ? sys_names(GPU_DEVICES) : NULL;
+
+	for (char **name = names; name && *name; name++) {
+		char path[160];
+		uint32_t *phandle;
+		size_t got = 0;
+
+		snprintf(path, sizeof(path), GPU_DEVICES "/%.16s/of_node/phandle", *name);
+		phandle = (uint32_t *)sys_slurp(path, &got);
+		for (size_t i = 0; phandle && got == 4 && i < size / 4; i++)
+			if (wanted[i] == *phandle && gpu->bridges < GPU_BRIDGES)
+				snprintf(gpu->bridge[gpu->bridges++], GPU_ADDRESS, "%.15s", *name);
+		free(phandle);
+	}
+	sys_names_free(names);
+	free(wanted);
+}
+
+static const struct gpu_model *gpu_model(uint64_t vendor, uint64_t device)
+{
+	for (size_t i = 0; i < sizeof(gpu_models) / sizeof(*gpu_models); i++)
+		if (gpu_models[i].vendor == vendor && gpu_models[i].device == device)
+			return &gpu_models[i];
+	return NULL;
+}
+
+static bool gpu_read(struct gpu *gpu, const char *address, struct pci_access *names)
+{
+	uint64_t node = 0;
+
+	memset(gpu, 0, sizeof(*gpu));
+	snprintf(gpu->address, sizeof(gpu->address), "%.15s", address);
+	gpu->model = gpu_model(gpu_number(gpu, "vendor"), gpu_number(gpu, "device"));
+	if (!gpu->model)
+		return false;
+	if (gpu->model->family == GPU_NVLINK2)
+		gpu_read_bridges(gpu);
+	if (gpu->model->family == GPU_NVLINK2 && !gpu->bridges)
+		return false;
+	sys_link(gpu->driver, sizeof(gpu->driver), "%s", gpu_file(gpu, "driver"));
+	/* -1 is what the kernel says for none, and what strtoull makes of it. */
+	gpu->numa_node = sys_u64(&node, "%s", gpu_file(gpu, "numa_node")) ? -1 : (int)node;
+	sys_line(gpu->power_state, sizeof(gpu->power_state), "%s", gpu_file(gpu, "power_state"));
+	gpu_read_name(gpu, names);
+	gpu_read_best(gpu, gpu_number(gpu, "class"));
+	gpu_read_group(gpu);
+	gpu_read_bars(gpu);
+	gpu_read_memory(gpu);
+	return true;
+}
+
+void gpu_scan(struct gpu_set *set)
+{
+	char **names = sys_names(GPU_DEVICES);
+	struct pci_access *ids = pci_alloc();
+	struct gpu *more, one;
+
+	memset(set, 0, sizeof(*set));
+	/* The file of names only: the library's other sources want a probed bus. */
+	ids->id_lookup_mode = 0;
+	if (sys_is_tree())
+		pci_set_name_list_path(ids, strdup(sys_path(GPU_NAMES)), 1);
+	for (char **name = names; name && *name; name++) {
+		if (!gpu_read(&one, *name, ids))
+			continue;
+		more = realloc(set->gpu, (set->count + 1) * sizeof(*more));
+		if (!more)
+			break;
+		set->gpu = more;
+		set->gpu[set->count++] = one;
+	}
+	pci_cleanup(ids);
+	sys_names_free(names);
+}
+
+void gpu_free(struct gpu_set *set)
+{
+	free(set->gpu);
+	memset(set, 0, sizeof(*set));
+}
+
+bool gpu_parse_address(const char *text, int *domain, int *bus, int *slot, int *function)
+{
+	unsigned int d, b, s, f;
+	int used = 0;
+
+	*domain = -1;
+	if (sscanf(text, "%5x:%2x:%2x.%1x%n", &d, &b, &s, &f, &used) == 4 && !text[used])
+		*domain = d;
+	else if (sscanf(text, "%2x:%2x.%1x%n", &b, &s, &f, &used) != 3 || text[used])
+		return false;
+	*bus = b;
+	*slot = s;
+	*function = f;
+	return s < 32 && f < 8;
+}
+
+/* The GPU that a word names; an exit code otherwise. */
+static int gpu_find(const struct gpu_set *set, const char *word, const struct gpu **found)
+{
+	int domain, bus, slot, function, d, b, s, f;
+
+	*found = NULL;
+	if (!gpu_parse_address(word, &domain, &bus, &slot, &function)) {
+		complain(word, "find", "neither a PCI address (0009:01:00.0, 01:00.0) nor \"all\"");
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < set->count; i++) {
+		const struct gpu *gpu = &set->gpu[i];
+
+		if (!gpu_parse_address(gpu->address, &d, &b, &s, &f) || b != bus || s != slot ||
+		    f != function || (domain >= 0 && d != domain))
+			continue;
+		if (*found) {
+			complain(word, "find", "%s and %s both end so: give the domain too",
+				 (*found)->address, gpu->address);
+			return EXIT_USAGE;
+		}
+		*found = gpu;
+	}
+	if (*found)
+		return EXIT_OK;
+	complain(word, "find", "no coherent GPU has this address");
+	advise("see: cohgpu list");
+	return EXIT_FAILED;
+}
+
+static bool gpu_has(const struct gpu *gpu, size_t count, const struct gpu *one)
+{
+	for (size_t i = 0; i < count; i++)
+		if (!strcmp(gpu[i].address, one->address))
+			return true;
+	return false;
+}
+
+int gpu_select(struct gpu_set *set, char **words, int count)
+{
+	struct gpu *chosen = calloc(set->count ? set->count : 1, sizeof(*chosen));
+	const struct gpu *found;
+	size_t have = 0;
+	int status = EXIT_OK;
+
+	if (!chosen)
+		return EXIT_FAILED;
+	if (!set->count) {
+		complain(GPU_DEVICES, "find", "no coherent GPU in this machine");
+		status = EXIT_NOTHING;
+	}
+	for (int w = 0; w < count && !status; w++) {
+		if (!strcmp(words[w], "all")) {
+			memcpy(chosen, set->gpu, set->count * sizeof(*chosen));
+			have = set->count;
+			continue;
+		}
+		status = gpu_find(set, words[w], &found);
+		if (!status && !gpu_has(chosen, have, found))
+			chosen[have++] = *found;
+	}
+	if (!status && count) {
+		free(set->gpu);
+		set->gpu = chosen;
+		set->count = have;
+	} else {
+		free(chosen);
+	}
+	return status;
+}
+
+static const char *gpu_memory_trouble(const struct gpu *gpu, char *why, size_t size)
+{
+	const struct gpu_memory *m = &gpu->memory;
+
+	if (m->source == GPU_MEMORY_DRIVER && !m->present)
+		snprintf(why, size, "memory not shown: %s", m->state);
+	else if (!strcmp(m->ready, "failed"))
+		snprintf(why, size, "memory did not become ready");
+	else
+		return NULL;
+	return why;
+}
+
+const char *gpu_trouble(const struct gpu *gpu, char *why, size_t size)
+{
+	if (!gpu->driver[0])
+		snprintf(why, size, "no driver bound");
+	else if (!gpu_is_vfio_driver(gpu->driver))
+		snprintf(why, size, "in use by the host's %s", gpu->driver);
+	else if (!strcmp(gpu->driver, gpu->model->driver))
+		return gpu_memory_trouble(gpu, why, size);
+	else if (gpu->best_driver[0] && strcmp(gpu->best_driver, gpu->driver))
+		snprintf(why, size, "%s bound, %s would show the memory", gpu->driver,
+			 gpu->best_driver);
+	else if (!strcmp(gpu->driver, "vfio-pci"))
+		snprintf(why, size, "vfio-pci shows no coherent memory, and this kernel has no %s",
+			 gpu->model->driver);
+	else
+		return gpu_memory_trouble(gpu, why, size);
+	return why;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* A coherent GPU, as the system's files tell of it. Reading it changes nothing. */
+#ifndef COHGPU_GPU_H
+#define COHGPU_GPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define GPU_ADDRESS 16
+#define GPU_NAME    96
+#define GPU_BARS    6
+#define GPU_BRIDGES 6
+
+enum gpu_family {
+	GPU_GRACE,   /* Grace Hopper, Grace Blackwell: the memory is known to ACPI */
+	GPU_NVLINK2, /* V100 on POWER9: known to the device tree, through its bridges */
+};
+
+struct gpu_model {
+	uint16_t vendor, device;
+	enum gpu_family family;
+	const char *name;
+	const char *driver; /* the variant driver that is made for it */
+};
+
+/* Where the figures of the memory come from. */
+enum gpu_memory_source {
+	GPU_MEMORY_UNKNOWN,
+	GPU_MEMORY_DRIVER, /* coherent_memory/ on the PCI device */
+};
+
+struct gpu_memory {
+	enum gpu_memory_source source;
+	bool present;
+	char state[160]; /* "present" or why not, as the driver says it */
+	char ready[16];	 /* yes, no, failed, unknown */
+	uint64_t total, usemem, resmem;
+	uint64_t usemem_offset, resmem_offset; /* in device memory */
+	uint64_t usemem_base, resmem_base;     /* physical; 0: not to be read by this user */
+	uint64_t generation;
+};
+
+struct gpu_bar {
+	uint64_t start, size;
+	uint64_t flags; /* as in the file "resource" */
+};
+
+struct gpu {
+	char address[GPU_ADDRESS];
+	char name[GPU_NAME];
+	const struct gpu_model *model;
+	char driver[64];      /* "" none */
+	char best_driver[64]; /* by modules.alias; "" none */
+	char best_module[64];
+	int group; /* -1: none */
+	char group_type[32];
+	char iommu[64];
+	int numa_node; /* -1: none */
+	char power_state[16];
+	struct gpu_bar bar[GPU_BARS];
+	struct gpu_memory memory;
+	char bridge[GPU_BRIDGES][GPU_ADDRESS];
+	int bridges;
+};
+
+struct gpu_set {
+	struct gpu *gpu;
+	size_t count;
+};
+
+/* All of this machine, by address. */
+void gpu_scan(struct gpu_set *set);
+void gpu_free(struct gpu_set *set);
+/*
+ * Those that the words name, each once, in the order of the words: full or short addresses, or
+ * "all". An exit code, having complained; EXIT_NOTHING when there is none at all.
+ */
+int gpu_select(struct gpu_set *set, char **words, int count);
+
+/* "0009:01:00.0" from any spelling; false when it is none. domain -1: not given. */
+bool gpu_parse_address(const char *text, int *domain, int *bus, int *slot, int *function);
+/* A sysfs path of the GPU. */
+const char *gpu_file(const struct gpu *gpu, const char *name);
+bool gpu_is_vfio_driver(const char *driver);
+/* The size of the BAR that shows this many bytes. */
+uint64_t gpu_bar_size(uint64_t length);
+/* Bound to the best driver, its memory shown and ready; if not, why. */
+const char *gpu_trouble(const struct gpu *gpu, char *why, size_t size);
+
+/* alias.c: the driver that modules.alias prefers for a device; false: none. */
+struct alias_id {
+	uint32_t vendor, device, subvendor, subdevice, class;
+};
+bool alias_best(const struct alias_id *id, char *module, size_t size);
+/* The same from a given text, for tests. */
+bool alias_best_in(char *text, const struct alias_id *id, char *module, size_t size);
+
+/* describe.c */
+struct json_object;
+struct json_object *gpu_describe(const struct gpu *gpu);
+
+#endif

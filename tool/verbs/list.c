@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+
+#include "core/error.h"
+#include "core/gpu.h"
+#include "core/out.h"
+#include "verbs/verbs.h"
+
+static const struct out_column list_columns[] = {
+	{"GPU", "address", false, false, false},
+	{"NAME", "name", false, false, true},
+	{"DRIVER", "driver", false, false, false},
+	{"BEST", "best_driver", false, false, false},
+	{"GROUP", "iommu_group", false, true, false},
+	{"IOMMU", "iommu", false, false, false},
+	{"NODE", "numa_node", false, true, false},
+	{"MEMORY", "memory.total", true, true, false},
+	{"USEMEM", "memory.usemem", true, true, false},
+	{"BAR4", "memory.usemem_bar", true, true, false},
+	{"RESMEM", "memory.resmem", true, true, false},
+	{"BAR2", "memory.resmem_bar", true, true, false},
+	{"READY", "memory.ready", false, false, false},
+	{"OK", "ok", false, false, false},
+};
+
+int run_list(const struct call *call)
+{
+	struct json_object *object = out_new(call), *gpus = out_array(object, "gpus");
+	struct gpu_set set;
+	int status;
+
+	gpu_scan(&set);
+	for (size_t i = 0; i < set.count; i++) {
+		json_object_array_add(gpus, gpu_describe(&set.gpu[i]));
+		if (call_has(call, OPT_ADDRESSES))
+			puts(set.gpu[i].address);
+	}
+	if (call_has(call, OPT_JSON))
+		out_json(object);
+	else if (set.count && !call_has(call, OPT_ADDRESSES))
+		out_table(gpus, list_columns, sizeof(list_columns) / sizeof(*list_columns));
+	status = gpu_select(&set, NULL, 0);
+	gpu_free(&set);
+	json_object_put(object);
+	return status;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/gpu.h"
+#include "core/out.h"
+#include "verbs/verbs.h"
+
+static struct json_object *status_of(const struct gpu *gpu, int *worst, bool strict)
+{
+	struct json_object *one = json_object_new_object();
+	const char *word = "ok", *trouble;
+	char why[256];
+	int code = EXIT_OK;
+
+	trouble = gpu_trouble(gpu, why, sizeof(why));
+	if (trouble) {
+		word = "failed";
+		code = EXIT_FAILED;
+	} else if (strcmp(gpu->memory.ready, "yes")) {
+		word = "unsure";
+		trouble = "readiness not known before the first use after a reset";
+		code = strict ? EXIT_WARNINGS : EXIT_OK;
+	}
+	out_text(one, "address", gpu->address);
+	out_text(one, "status", word);
+	out_text(one, "why", trouble);
+	if (code > *worst)
+		*worst = code;
+	return one;
+}
+
+static void status_print(struct json_object *gpus)
+{
+	for (size_t i = 0; i < json_object_array_length(gpus); i++) {
+		struct json_object *one = json_object_array_get_idx(gpus, i);
+		const char *word = out_get_text(one, "status", ""),
+			   *why = out_get_text(one, "why", NULL);
+
+		printf("%s %s%s%s%s%s\n", out_get_text(one, "address", ""),
+		       out_colour(*word == 'o'	 ? OUT_GREEN
+				  : *word == 'f' ? OUT_RED
+						 : OUT_YELLOW),
+		       word, out_colour(OUT_PLAIN), why ? ": " : "", why ? why : "");
+	}
+}
+
+int run_status(const struct call *call)
+{
+	struct json_object *object = out_new(call), *gpus = out_array(object, "gpus");
+	struct gpu_set set;
+	int status;
+
+	gpu_scan(&set);
+	status = gpu_select(&set, call->words, call->count);
+	if (!status)
+		for (size_t i = 0; i < set.count; i++)
+			json_object_array_add(
+				gpus, status_of(&set.gpu[i], &status, call_has(call, OPT_STRICT)));
+	if (call_has(call, OPT_JSON))
+		out_json(object);
+	else
+		status_print(gpus);
+	gpu_free(&set);
+	json_object_put(object);
+	return status;
+}

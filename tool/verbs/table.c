@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "verbs/verbs.h"
+
+const struct verb_option verb_common_options[] = {
+	{OPT_JSON, "json", 'j', NULL, WORD_NONE, NULL, "print JSON"},
+	{OPT_HELP, "help", 'h', NULL, WORD_NONE, NULL, "print a short help"},
+	{0},
+};
+
+static const struct verb_option list_options[] = {
+	{OPT_ADDRESSES, "addresses", 'a', NULL, WORD_NONE, NULL,
+	 "print only addresses, one a line"},
+	{0},
+};
+
+static const struct verb_option show_options[] = {
+	{OPT_SVG, "svg", 0, "FILE", WORD_FILE, NULL, "write the drawing to FILE as a picture"},
+	{0},
+};
+
+static const struct verb_option status_options[] = {
+	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL,
+	 "count memory whose readiness is unknown as a warning"},
+	{0},
+};
+
+const struct verb verbs[] = {
+	{
+		.name = "list",
+		.words = "",
+		.summary = "list the coherent GPUs of this machine",
+		.text = "Prints a line for every GPU whose memory the CPU shares: its address "
+			"and name, the driver that is bound and the one that modules.alias "
+			"prefers, its IOMMU group and the IOMMU behind it, the size of its "
+			"memory and of the BARs that show it to a guest, and whether it may be "
+			"given to one.\n"
+			"Sizes come from the driver's coherent_memory/ files. With a driver "
+			"that does not have them they are unknown.",
+		.example = "cohgpu list --json",
+		.options = list_options,
+		.run = run_list,
+	},
+	{
+		.name = "show",
+		.words = "GPU",
+		.kind = WORD_GPU,
+		.min = 1,
+		.max = 1,
+		.summary = "show one GPU in full, with a drawing of its memory",
+		.text = "Prints all that is known of a GPU, and draws how its memory is cut "
+			"into windows, which BARs show them, and what of a BAR has no memory "
+			"behind it.",
+		.example = "cohgpu show 0009:01:00.0 --svg gpu.svg",
+		.options = show_options,
+		.run = run_show,
+	},
+	{
+		.name = "status",
+		.words = "[GPU...]",
+		.kind = WORD_GPU,
+		.max = -1,
+		.summary = "say in one line a GPU whether it is fit to be given to a guest",
+		.text = "For scripts and monitoring. The exit status is 0 when all GPUs are "
+			"bound to the best VFIO driver and their memory is shown and did not "
+			"fail to become ready, 2 when one of them is not, and 77 without any.",
+		.example = "cohgpu status && virsh start guest",
+		.options = status_options,
+		.run = run_status,
+	},
+};
+
+const size_t verbs_count = sizeof(verbs) / sizeof(*verbs);

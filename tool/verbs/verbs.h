@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* One function a verb; each in a file of its name. */
+#ifndef COHGPU_RUN_H
+#define COHGPU_RUN_H
+
+#include "core/verbs.h"
+
+int run_list(const struct call *call);
+int run_show(const struct call *call);
+int run_status(const struct call *call);
+
+#endif
