@@ -151,3 +151,64 @@ v100() {
 	pci_function 0006:00:01.0 0x1014 0x04ea 0x068000
 	bytes sys/bus/pci/devices/0006:00:01.0/of_node/phandle 00000103
 }
+
+# config NAME=VALUE...: the kernel's configuration, each line in place of an older one.
+config() {
+	local option file=$T/boot/config-$RELEASE
+	mkdir -p "$T/boot"
+	touch "$file"
+	for option; do
+		sed -i "/^CONFIG_${option%%=*}=/d" "$file"
+		[[ $option == *=n ]] || printf 'CONFIG_%s\n' "$option" >>"$file"
+	done
+}
+
+# module PATH MAGIC [signed]: a kernel module, as far as its description goes.
+module() {
+	local file=$T/$1
+	mkdir -p "$(dirname "$file")"
+	printf 'static const char magic[] __attribute__((section(".modinfo"), used)) = "vermagic=%s SMP mod_unload aarch64";\n' "$2" |
+		"${CC:-cc}" -c -x c -o "$file" -
+	[[ ${3:-} == signed ]] || return 0
+	# Signer, key's id, signature, struct module_signature and its magic.
+	{
+		printf 'DKMSKKKKSSSS'
+		printf '\000\004\000\004\004\000\000\000\000\000\000\004'
+		printf '~Module signature appended~\n'
+	} >>"$file"
+}
+
+# process PID COMMAND [FILE...]: one that has these files open.
+process() {
+	local pid=$1 at=proc/$1 fd=3 file
+	put "$at/comm" "$2"
+	shift 2
+	for file; do
+		link "$at/fd/$fd" "$file"
+		fd=$((fd + 1))
+	done
+	limits "$pid" unlimited
+}
+
+# limits PID BYTES
+limits() {
+	put "proc/$1/limits" "Limit                     Soft Limit           Hard Limit           Units
+Max locked memory         $2              $2              bytes"
+	put "proc/$1/status" "CapEff:	0000000000000000"
+}
+
+# A host where doctor finds nothing wrong.
+healthy() {
+	gh200
+	config NODES_SHIFT=6 ARM_SMMU_V3_SVA=y MEMORY_FAILURE=y ARCH_SUPPORTS_HUGE_PFNMAP=y VFIO_PCI_DMABUF=y
+	put proc/sys/kernel/arch aarch64
+	put proc/iomem "00000000-ffffffff : System RAM"
+	put dev/kvm "243 1"
+	put dev/iommu ""
+	put sys/devices/system/node/has_cpu 0
+	put sys/kernel/security/lockdown "none [integrity] confidentiality"
+	put lib/modules/$RELEASE/modules.dep "updates/dkms/nvgrace-gpu-vfio-pci.ko: updates/dkms/vfio-coherent.ko"
+	module lib/modules/$RELEASE/updates/dkms/nvgrace-gpu-vfio-pci.ko $RELEASE signed
+	limits self unlimited
+	process 812 bash /dev/null
+}

@@ -146,6 +146,8 @@ static void man_verb(const struct verb *verb)
 	puts(".Pp\nThe options are:\n.Bl -tag -width Ds");
 	each_option(verb, man_option);
 	puts(".El");
+	if (verb->manual)
+		verb->manual();
 	puts(".Sh ENVIRONMENT\n.Bl -tag -width Ds\n"
 	     ".It Ev COHGPU_SYSROOT\nA captured tree that is read instead of this machine.\n"
 	     ".It Ev NO_COLOR\nWhen set, no colour.\n.El");
@@ -170,9 +172,6 @@ static void man_main(void)
 	     ".Cm all .\n"
 	     "Data goes to standard output; progress and errors go to standard error.");
 	man_exit();
-	puts(".Sh SEE ALSO");
-	for (size_t i = 0; i < verbs_count; i++)
-		printf(".Xr cohgpu-%s 8%s\n", verbs[i].name, i + 1 < verbs_count ? " ," : "");
 }
 
 static void bash_option(const struct verb_option *o)

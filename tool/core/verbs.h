@@ -24,6 +24,7 @@ enum option_id {
 	OPT_STRICT,
 	OPT_ADDRESSES,
 	OPT_SVG,
+	OPT_CHECK,
 	OPT_COUNT,
 };
 
@@ -55,6 +56,7 @@ struct verb {
 	const char *example;
 	const struct verb_option *options; /* ends with name NULL */
 	int (*run)(const struct call *call);
+	void (*manual)(void); /* more sections of the manual, or NULL */
 };
 
 extern const struct verb verbs[];

@@ -24,6 +24,12 @@ static const struct verb_option status_options[] = {
 	{0},
 };
 
+static const struct verb_option doctor_options[] = {
+	{OPT_CHECK, "check", 'c', "ID", WORD_TEXT, NULL, "make this check only"},
+	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL, "let warnings count in the exit status"},
+	{0},
+};
+
 const struct verb verbs[] = {
 	{
 		.name = "list",
@@ -66,6 +72,23 @@ const struct verb verbs[] = {
 		.example = "cohgpu status && virsh start guest",
 		.options = status_options,
 		.run = run_status,
+	},
+	{
+		.name = "doctor",
+		.words = "[GPU...]",
+		.kind = WORD_GPU,
+		.max = -1,
+		.summary = "look for all that is known to keep such a GPU from a guest",
+		.text = "Makes a list of checks, each for a cause that cost somebody days, and "
+			"prints a verdict for each: PASS, WARN, FAIL, or SKIP where it could not "
+			"be seen. With WARN and FAIL go the symptom that it would have, and the "
+			"fix. Nothing is changed.\n"
+			"Without a GPU the machine is examined all the same, and the exit status "
+			"is 77.",
+		.example = "cohgpu doctor --strict",
+		.options = doctor_options,
+		.run = run_doctor,
+		.manual = manual_doctor,
 	},
 };
 

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The checks, in the order in which a cause makes others: what comes first explains the rest. */
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "doctor/doctor.h"
+
+void finding(struct finding *f, enum verdict verdict, const char *format, ...)
+{
+	va_list args;
+
+	f->verdict = verdict;
+	va_start(args, format);
+	vsnprintf(f->text, sizeof(f->text), format, args);
+	va_end(args);
+}
+
+const struct check doctor_host[] = {
+	{
+		.id = "variant-driver",
+		.looks = "modules.alias, for a VFIO driver that is made for the GPU",
+		.symptom = "the guest sees no memory BAR, whatever is bound",
+		.fix = "install the DKMS package, or a kernel with CONFIG_NVGRACE_GPU_VFIO_PCI",
+		.gpu = check_variant_driver,
+	},
+	{
+		.id = "module-built",
+		.looks = "which kernel the driver's module is built for",
+		.symptom = "modprobe: not found, after the kernel was upgraded",
+		.fix = "install this kernel's headers, then: dkms autoinstall",
+		.gpu = check_module_built,
+	},
+	{
+		.id = "module-signed",
+		.looks = "the module's signature, where Secure Boot or lockdown asks for one",
+		.symptom = "modprobe: key was rejected by service",
+		.fix = "mokutil --import /var/lib/dkms/mok.pub, and reboot to enroll it",
+		.gpu = check_module_signed,
+	},
+	{
+		.id = "driver-name",
+		.looks = "driver_override, for a name that no driver has",
+		.symptom = "the GPU stays without a driver, and nothing says why",
+		.fix = "cohgpu bind GPU, which takes any spelling",
+		.gpu = check_driver_name,
+	},
+	{
+		.id = "bound-driver",
+		.looks = "the driver that is bound",
+		.symptom = "looks perfect in lspci, but the guest sees no memory BAR",
+		.fix = "cohgpu bind GPU",
+		.gpu = check_bound_driver,
+	},
+	{
+		.id = "memory-present",
+		.looks = "what the firmware said of the memory, by coherent_memory/state",
+		.symptom = "bound, looks perfect in lspci, and has no coherent memory",
+		.fix = "power-cycle the machine; if it stays so, update its firmware",
+		.gpu = check_memory_present,
+	},
+	{
+		.id = "memory-ready",
+		.looks = "whether link and memory were trained in time",
+		.symptom = "the guest's first access to the memory fails, or it waits for minutes",
+		.fix = "reset the GPU: echo 1 > /sys/bus/pci/devices/GPU/reset",
+		.gpu = check_memory_ready,
+	},
+	{
+		.id = "memory-offline",
+		.looks = "/proc/iomem, for GPU memory that the host uses as its own",
+		.symptom = "unloading the host's driver fails, and binding hangs",
+		.fix = "stop the services that use the GPU, unload nvidia_uvm and nvidia, and wait",
+		.machine = check_memory_offline,
+	},
+	{
+		.id = "gpu-unused",
+		.looks = "open device files of the host's driver",
+		.symptom = "unloading the host's driver fails, and binding hangs",
+		.fix = "stop nvidia-persistenced, nvidia-dcgm, nvidia-fabricmanager, nvidia-imex",
+		.machine = check_gpu_unused,
+	},
+	{
+		.id = "iommu",
+		.looks = "the GPU's IOMMU group",
+		.symptom = "no /dev/vfio/N, and the VMM cannot open the device",
+		.fix = "turn the IOMMU on in the firmware, and off the kernel's command line",
+		.gpu = check_iommu,
+	},
+	{
+		.id = "iommu-group",
+		.looks = "what else is in the group",
+		.symptom = "VFIO: group is not viable",
+		.fix = "bind the others to vfio-pci too, or turn ACS on in the firmware",
+		.gpu = check_iommu_group,
+	},
+	{
+		.id = "iommu-shared",
+		.looks = "other GPUs behind the same physical IOMMU",
+		.symptom = "a second VM with the other GPU, or a vSMMU a GPU, does not start",
+		.fix = "give them to one VM, behind one vSMMU",
+		.gpu = check_iommu_shared,
+	},
+	{
+		.id = "iommu-passthrough",
+		.looks = "the IOMMU's default domain",
+		.symptom = "CUDA fails in the host, and its devices are not kept apart",
+		.fix = "remove iommu.passthrough from the kernel's command line",
+		.machine = check_iommu_passthrough,
+	},
+	{
+		.id = "iommufd",
+		.looks = "/dev/iommu",
+		.symptom = "no accelerated vSMMU: CUDA does not start in the guest",
+		.fix = "a kernel with CONFIG_IOMMUFD, and: modprobe iommufd",
+		.machine = check_iommufd,
+	},
+	{
+		.id = "peer-to-peer",
+		.looks = "CONFIG_VFIO_PCI_DMABUF, by which iommufd maps device memory for DMA",
+		.symptom = "IOMMU_IOAS_MAP failed: Bad address, PCI BAR?",
+		.fix = "kernel 6.19 or later with CONFIG_VFIO_PCI_DMABUF",
+		.machine = check_peer_to_peer,
+	},
+	{
+		.id = "memlock",
+		.looks = "how much memory a VMM may lock, and CAP_IPC_LOCK",
+		.symptom = "VFIO_MAP_DMA failed: Cannot allocate memory",
+		.fix = "LimitMEMLOCK=infinity for the service, or ulimit -l unlimited",
+		.machine = check_memlock,
+	},
+	{
+		.id = "kvm-cacheable",
+		.looks = "whether KVM maps device memory cached, KVM_CHECK_EXTENSION(243)",
+		.symptom = "the guest crashes at the first unaligned access, or memory is slow",
+		.fix = "kernel 6.17 or later",
+		.machine = check_kvm_cacheable,
+	},
+	{
+		.id = "nodes-shift",
+		.looks = "CONFIG_NODES_SHIFT: eight NUMA nodes a GPU, and the CPUs' own",
+		.symptom = "memory of later GPUs is not onlined, MIG instances fail",
+		.fix = "a kernel with CONFIG_NODES_SHIFT=6 or more",
+		.machine = check_nodes_shift,
+	},
+	{
+		.id = "sva",
+		.looks = "CONFIG_ARM_SMMU_V3_SVA",
+		.symptom = "nvidia-smi works, CUDA does not start",
+		.fix = "a kernel with CONFIG_ARM_SMMU_V3_SVA",
+		.machine = check_sva,
+	},
+	{
+		.id = "memory-failure",
+		.looks = "CONFIG_MEMORY_FAILURE",
+		.symptom = "one bad cell of the GPU's memory ends the VM, or the host",
+		.fix = "a kernel with CONFIG_MEMORY_FAILURE",
+		.machine = check_memory_failure,
+	},
+	{
+		.id = "huge-maps",
+		.looks = "CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP, and the size of pages",
+		.symptom = "the VM takes minutes to start",
+		.fix = "kernel 6.12 or later with huge PFN maps, or one with pages of 64 KiB",
+		.machine = check_huge_maps,
+	},
+	{
+		.id = "power",
+		.looks = "the power state",
+		.symptom = "the GPU is stuck in D3cold after some VMs, or comes back untrained",
+		.fix = "echo 0 > /sys/bus/pci/devices/GPU/d3cold_allowed",
+		.gpu = check_power,
+	},
+	{
+		.id = "reset",
+		.looks = "reset_method",
+		.symptom = "the next guest finds what the last one left, or VFIO refuses the GPU",
+		.fix = "echo default > /sys/bus/pci/devices/GPU/reset_method",
+		.gpu = check_reset,
+	},
+	{0},
+};

@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What sysfs says of one GPU, and what of that would hurt a guest. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "core/sys.h"
+#include "doctor/doctor.h"
+
+#define COMMAND_OFFSET 4
+#define COMMAND_MEMORY 2
+#define CLASS_BRIDGE   0x06
+
+/* The registers that hold 0xFF when the link and the memory are trained. */
+#define READY_C2C  0x1498
+#define READY_HBM  0x200BC
+#define READY_DONE 0xFF
+#define READY_SIZE 0x21000
+
+void check_variant_driver(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	(void)p;
+	if (!gpu->best_driver[0] || !strcmp(gpu->best_driver, "vfio-pci"))
+		finding(f, VERDICT_FAIL, "kernel %s has no VFIO variant driver for %04x:%04x",
+			sys_release(), gpu->model->vendor, gpu->model->device);
+	else
+		finding(f, VERDICT_PASS, "%s", gpu->best_driver);
+}
+
+void check_bound_driver(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	(void)p;
+	if (!gpu->driver[0])
+		finding(f, VERDICT_WARN, "no driver is bound");
+	else if (!gpu_is_vfio_driver(gpu->driver))
+		finding(f, VERDICT_WARN, "the host uses it, with %s", gpu->driver);
+	else if (!strcmp(gpu->driver, "vfio-pci"))
+		finding(f, VERDICT_FAIL, "vfio-pci, which knows nothing of coherent memory");
+	else
+		finding(f, VERDICT_PASS, "%s", gpu->driver);
+}
+
+/* The same name with the other of the two spellings. */
+static void other_spelling(char *buf, size_t size, const char *name)
+{
+	snprintf(buf, size, "%s", name);
+	for (char *c = buf; *c; c++)
+		*c = *c == '-' ? '_' : *c == '_' ? '-' : *c;
+}
+
+void check_driver_name(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	char name[128], other[128], path[192];
+
+	(void)p;
+	if (sys_line(name, sizeof(name), "%s", gpu_file(gpu, "driver_override"))) {
+		finding(f, VERDICT_SKIP, "driver_override cannot be read");
+		return;
+	}
+	if (!name[0] || !strcmp(name, "(null)")) {
+		finding(f, VERDICT_PASS, "no driver_override");
+		return;
+	}
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s", name);
+	if (sys_exists(path)) {
+		finding(f, VERDICT_PASS, "driver_override %s", name);
+		return;
+	}
+	other_spelling(other, sizeof(other), name);
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s", other);
+	if (sys_exists(path))
+		finding(f, VERDICT_FAIL, "driver_override says %s, the driver is %s", name, other);
+	else
+		finding(f, VERDICT_FAIL, "driver_override says %s, no such driver is loaded", name);
+}
+
+void check_memory_present(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	(void)p;
+	if (gpu->memory.source == GPU_MEMORY_UNKNOWN)
+		finding(f, VERDICT_SKIP, "%s does not tell",
+			gpu->driver[0] ? gpu->driver : "no driver");
+	else if (!gpu->memory.present)
+		finding(f, VERDICT_FAIL, "%s", gpu->memory.state);
+	else
+		finding(f, VERDICT_PASS, "%llu MiB", (unsigned long long)(gpu->memory.total >> 20));
+}
+
+/* Looks only where a look is harmless: the function is awake and answers. */
+static bool read_registers(const struct gpu *gpu, uint32_t *c2c, uint32_t *hbm)
+{
+	unsigned char *config, *bar;
+	size_t size = 0;
+	bool awake;
+	int fd;
+
+	config = (unsigned char *)sys_slurp(gpu_file(gpu, "config"), &size);
+	awake = config && size > COMMAND_OFFSET && config[COMMAND_OFFSET] & COMMAND_MEMORY &&
+		!strcmp(gpu->power_state, "D0");
+	free(config);
+	if (!awake)
+		return false;
+	fd = open(sys_path("%s", gpu_file(gpu, "resource0")), O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return false;
+	bar = mmap(NULL, READY_SIZE, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (bar == MAP_FAILED)
+		return false;
+	*c2c = *(volatile uint32_t *)(bar + READY_C2C);
+	*hbm = *(volatile uint32_t *)(bar + READY_HBM);
+	munmap(bar, READY_SIZE);
+	return true;
+}
+
+void check_memory_ready(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	const char *ready = gpu->memory.ready;
+	uint32_t c2c, hbm;
+
+	(void)p;
+	if (!strcmp(ready, "yes"))
+		finding(f, VERDICT_PASS, "since reset %llu",
+			(unsigned long long)gpu->memory.generation);
+	else if (strcmp(ready, "failed"))
+		finding(f, VERDICT_SKIP, "not known before the first use");
+	else if (!read_registers(gpu, &c2c, &hbm))
+		finding(f, VERDICT_FAIL, "the time allowed is up");
+	else
+		finding(f, VERDICT_FAIL, "the time allowed is up: C2C %#x%s, HBM %#x%s", c2c,
+			c2c == READY_DONE ? " (done)" : "", hbm,
+			hbm == READY_DONE ? " (done)" : "");
+}
+
+void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	(void)p;
+	if (gpu->group < 0)
+		finding(f, VERDICT_FAIL, "in no IOMMU group");
+	else
+		finding(f, VERDICT_PASS, "group %d%s%s", gpu->group, gpu->iommu[0] ? ", " : "",
+			gpu->iommu);
+}
+
+/* Those that a guest may be given beside it, or that need no driver. */
+static bool belongs(const struct gpu *gpu, const char *address)
+{
+	char path[96], driver[64];
+	uint64_t class = 0;
+
+	for (int i = 0; i < gpu->bridges; i++)
+		if (!strcmp(gpu->bridge[i], address))
+			return true;
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s", address);
+	if (!sys_u64(&class, "%s/class", path) && class >> 16 == CLASS_BRIDGE)
+		return true;
+	return sys_link(driver, sizeof(driver), "%s/driver", path) || gpu_is_vfio_driver(driver);
+}
+
+void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	char path[64];
+	char **names;
+
+	(void)p;
+	finding(f, VERDICT_PASS, "nothing in it that the host uses");
+	if (gpu->group < 0) {
+		finding(f, VERDICT_SKIP, "in no IOMMU group");
+		return;
+	}
+	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%d/devices", gpu->group);
+	names = sys_names(path);
+	for (char **name = names; name && *name; name++)
+		if (strcmp(*name, gpu->address) && !belongs(gpu, *name))
+			finding(f, VERDICT_FAIL, "group %d has also %s, which the host uses",
+				gpu->group, *name);
+	sys_names_free(names);
+}
+
+void check_iommu_shared(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	finding(f, VERDICT_PASS, "alone behind %s", gpu->iommu);
+	if (!gpu->iommu[0]) {
+		finding(f, VERDICT_SKIP, "its IOMMU is not named");
+		return;
+	}
+	for (size_t i = 0; i < p->gpus->count; i++) {
+		const struct gpu *other = &p->gpus->gpu[i];
+
+		if (strcmp(other->address, gpu->address) && !strcmp(other->iommu, gpu->iommu))
+			finding(f, VERDICT_WARN, "%s is behind %s too", other->address, gpu->iommu);
+	}
+}
+
+void check_power(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	(void)p;
+	if (!gpu->power_state[0])
+		finding(f, VERDICT_SKIP, "power_state cannot be read");
+	else if (!strcmp(gpu->power_state, "D3cold"))
+		finding(f, VERDICT_WARN, "asleep in D3cold");
+	else if (strncmp(gpu->power_state, "D", 1))
+		finding(f, VERDICT_FAIL, "power state %s", gpu->power_state);
+	else
+		finding(f, VERDICT_PASS, "%s", gpu->power_state);
+}
+
+void check_reset(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	char methods[64];
+
+	(void)p;
+	if (!sys_exists(gpu_file(gpu, "reset_method")))
+		finding(f, VERDICT_FAIL, "no way to reset it");
+	else if (sys_line(methods, sizeof(methods), "%s", gpu_file(gpu, "reset_method")))
+		finding(f, VERDICT_SKIP, "reset_method cannot be read");
+	else if (!methods[0])
+		finding(f, VERDICT_FAIL, "no way to reset it is enabled");
+	else
+		finding(f, VERDICT_PASS, "by %s", methods);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What may stand between a GPU and a guest, one check a cause. A check looks and never changes
+ * anything; what it cannot see it skips, and says why, since an unseen fault is no pass.
+ */
+#ifndef COHGPU_DOCTOR_H
+#define COHGPU_DOCTOR_H
+
+#include "core/gpu.h"
+
+enum verdict {
+	VERDICT_PASS,
+	VERDICT_SKIP,
+	VERDICT_WARN, /* works, but worse than it could, or not for every use */
+	VERDICT_FAIL,
+	VERDICTS,
+};
+
+struct finding {
+	enum verdict verdict;
+	char text[256];
+};
+
+/* What is examined. */
+struct patient {
+	const struct gpu_set *gpus;
+	const struct domain *domain; /* with --domain only */
+};
+
+struct check {
+	const char *id; /* stable: scripts name it */
+	const char *looks;
+	const char *symptom; /* that an operator has when this is wrong */
+	const char *fix;
+	/* One of them: once a GPU, or once. */
+	void (*gpu)(struct finding *f, const struct gpu *gpu, const struct patient *p);
+	void (*machine)(struct finding *f, const struct patient *p);
+};
+
+void finding(struct finding *f, enum verdict verdict, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* All of a kind; end with id NULL. */
+extern const struct check doctor_host[];
+
+/* device.c: once a GPU */
+void check_variant_driver(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_bound_driver(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_driver_name(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_memory_present(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_memory_ready(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_iommu_shared(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_power(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_reset(struct finding *f, const struct gpu *gpu, const struct patient *p);
+
+/* module.c */
+void check_module_built(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_module_signed(struct finding *f, const struct gpu *gpu, const struct patient *p);
+
+/* machine.c */
+void check_memory_offline(struct finding *f, const struct patient *p);
+void check_gpu_unused(struct finding *f, const struct patient *p);
+void check_memlock(struct finding *f, const struct patient *p);
+void check_iommu_passthrough(struct finding *f, const struct patient *p);
+void check_iommufd(struct finding *f, const struct patient *p);
+void check_kvm_cacheable(struct finding *f, const struct patient *p);
+
+/* kernel.c */
+void check_peer_to_peer(struct finding *f, const struct patient *p);
+void check_nodes_shift(struct finding *f, const struct patient *p);
+void check_sva(struct finding *f, const struct patient *p);
+void check_memory_failure(struct finding *f, const struct patient *p);
+void check_huge_maps(struct finding *f, const struct patient *p);
+/* The value of CONFIG_<name>; "n" when not set; NULL when the configuration cannot be read. */
+const char *kernel_config(const char *name);
+bool machine_is_arm64(void);
+
+#endif

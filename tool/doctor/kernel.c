@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Options of the running kernel that no module can supply. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <zlib.h>
+
+#include "core/sys.h"
+#include "doctor/doctor.h"
+
+#define CONFIG_MAX     (1UL << 20)
+#define NODES_PER_GPU  8
+#define SMALL_PAGE     4096
+#define UNKNOWN_WINDOW (95ULL << 30)
+
+/* zlib reads plain files as they are. */
+static char *config_read(const char *path)
+{
+	gzFile file = gzopen(sys_path("%s", path), "rbe");
+	char *text = file ? malloc(CONFIG_MAX) : NULL;
+	int size = text ? gzread(file, text, CONFIG_MAX - 1) : -1;
+
+	if (file)
+		gzclose(file);
+	if (size <= 0) {
+		free(text);
+		return NULL;
+	}
+	text[size] = 0;
+	return text;
+}
+
+static const char *config_text(void)
+{
+	static const char *const places[] = {"/boot/config-%s", "/lib/modules/%s/config",
+					     "/lib/modules/%s/build/.config"};
+	static char *text;
+	char path[256];
+
+	if (!text)
+		text = config_read("/proc/config.gz");
+	for (size_t i = 0; !text && i < sizeof(places) / sizeof(*places); i++) {
+		snprintf(path, sizeof(path), places[i], sys_release());
+		text = config_read(path);
+	}
+	return text;
+}
+
+const char *kernel_config(const char *name)
+{
+	static char value[64];
+	const char *line = config_text();
+	size_t length = strlen(name);
+
+	if (!line)
+		return NULL;
+	for (; *line; line += *line == '\n') {
+		if (!strncmp(line, "CONFIG_", 7) && !strncmp(line + 7, name, length) &&
+		    line[7 + length] == '=') {
+			line += 8 + length;
+			snprintf(value, sizeof(value), "%.*s", (int)strcspn(line, "\n"), line);
+			return value;
+		}
+		line += strcspn(line, "\n");
+	}
+	return "n";
+}
+
+/* For an option that should be "y"; false when it has been dealt with. */
+static bool config_is_off(struct finding *f, const char *name)
+{
+	const char *value = kernel_config(name);
+
+	if (!value) {
+		finding(f, VERDICT_SKIP, "the configuration of %s cannot be found", sys_release());
+		return false;
+	}
+	if (!strcmp(value, "y")) {
+		finding(f, VERDICT_PASS, "CONFIG_%s=y", name);
+		return false;
+	}
+	return true;
+}
+
+void check_peer_to_peer(struct finding *f, const struct patient *p)
+{
+	if (config_is_off(f, "VFIO_PCI_DMABUF"))
+		finding(f, p->gpus->count > 1 ? VERDICT_FAIL : VERDICT_WARN,
+			"CONFIG_VFIO_PCI_DMABUF is not set");
+}
+
+static unsigned int nodes_with_cpus(void)
+{
+	char list[256];
+	unsigned int count = 0, first, last;
+
+	if (sys_line(list, sizeof(list), "/sys/devices/system/node/has_cpu"))
+		return 1;
+	for (char *at = list; *at; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
+		int got = sscanf(at, "%u-%u", &first, &last);
+
+		count += got == 2 && last >= first ? last - first + 1 : got >= 1;
+	}
+	return count ? count : 1;
+}
+
+void check_nodes_shift(struct finding *f, const struct patient *p)
+{
+	const char *value = kernel_config("NODES_SHIFT");
+	unsigned int have, need = nodes_with_cpus() + NODES_PER_GPU * p->gpus->count;
+
+	if (!value) {
+		finding(f, VERDICT_SKIP, "the configuration of %s cannot be found", sys_release());
+		return;
+	}
+	have = 1U << (strtoul(value, NULL, 10) & 15);
+	finding(f, have < need ? VERDICT_FAIL : VERDICT_PASS,
+		"%u NUMA nodes are wanted, this kernel has %u", need, have);
+}
+
+void check_sva(struct finding *f, const struct patient *p)
+{
+	(void)p;
+	if (!machine_is_arm64())
+		finding(f, VERDICT_SKIP, "a matter of arm64 only");
+	else if (config_is_off(f, "ARM_SMMU_V3_SVA"))
+		finding(f, VERDICT_WARN, "CONFIG_ARM_SMMU_V3_SVA is not set");
+}
+
+void check_memory_failure(struct finding *f, const struct patient *p)
+{
+	(void)p;
+	if (config_is_off(f, "MEMORY_FAILURE"))
+		finding(f, VERDICT_WARN, "CONFIG_MEMORY_FAILURE is not set");
+}
+
+static unsigned long page_size(void)
+{
+	static const struct {
+		const char *option;
+		unsigned long size;
+	} sizes[] = {
+		{"ARM64_64K_PAGES", 65536}, {"ARM64_16K_PAGES", 16384}, {"PPC_64K_PAGES", 65536}};
+
+	if (!sys_is_tree())
+		return sysconf(_SC_PAGESIZE);
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		const char *value = kernel_config(sizes[i].option);
+
+		if (value && !strcmp(value, "y"))
+			return sizes[i].size;
+	}
+	return SMALL_PAGE;
+}
+
+void check_huge_maps(struct finding *f, const struct patient *p)
+{
+	uint64_t window = 0;
+
+	for (size_t i = 0; i < p->gpus->count; i++)
+		if (p->gpus->gpu[i].memory.usemem > window)
+			window = p->gpus->gpu[i].memory.usemem;
+	if (!window)
+		window = UNKNOWN_WINDOW;
+	if (config_is_off(f, "ARCH_SUPPORTS_HUGE_PFNMAP"))
+		finding(f, VERDICT_WARN, "no huge PFN maps: %llu faults for a window of %llu GiB",
+			(unsigned long long)(window / page_size()),
+			(unsigned long long)(window >> 30));
+}

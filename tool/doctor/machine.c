@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What of the running machine would hurt a guest: who uses the GPUs, limits, the IOMMU, KVM. */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <linux/kvm.h>
+
+#include "core/sys.h"
+#include "doctor/doctor.h"
+
+#define HOST_MEMORY "System RAM (NVIDIA)"
+#define CAP_LOCK    (1ULL << 14) /* CAP_IPC_LOCK */
+#define LOCK_ENOUGH (1ULL << 30)
+#ifndef KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED
+#define KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED 243
+#endif
+
+bool machine_is_arm64(void)
+{
+	struct utsname uts;
+	char arch[32];
+
+	if (!sys_line(arch, sizeof(arch), "/proc/sys/kernel/arch"))
+		return !strcmp(arch, "aarch64");
+	return !sys_is_tree() && !uname(&uts) && !strcmp(uts.machine, "aarch64");
+}
+
+void check_memory_offline(struct finding *f, const struct patient *p)
+{
+	char *text = sys_slurp("/proc/iomem", NULL);
+	unsigned int ranges = 0;
+
+	(void)p;
+	for (char *at = text; at && (at = strstr(at, HOST_MEMORY)); at++)
+		ranges++;
+	if (!text)
+		finding(f, VERDICT_SKIP, "/proc/iomem cannot be read");
+	else if (ranges)
+		finding(f, VERDICT_FAIL, "%u ranges of GPU memory are online in the host", ranges);
+	else
+		finding(f, VERDICT_PASS, "none of it is the host's");
+	free(text);
+}
+
+/* A process that holds a file of the host's driver. */
+static bool holds_device(const char *pid, char *device, size_t size)
+{
+	char path[64];
+	char **names;
+	bool holds = false;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
+	names = sys_names(path);
+	for (char **name = names; name && *name && !holds; name++)
+		holds = !sys_link(device, size, "/proc/%.16s/fd/%.16s", pid, *name) &&
+			!strncmp(device, "nvidia", 6);
+	sys_names_free(names);
+	return holds;
+}
+
+void check_gpu_unused(struct finding *f, const struct patient *p)
+{
+	char **pids = sys_names("/proc"), device[64], command[64];
+	unsigned int count = 0;
+
+	(void)p;
+	for (char **pid = pids; pid && *pid; pid++) {
+		if (!isdigit((unsigned char)**pid) || !holds_device(*pid, device, sizeof(device)))
+			continue;
+		if (sys_line(command, sizeof(command), "/proc/%.16s/comm", *pid))
+			strcpy(command, "a process");
+		finding(f, VERDICT_FAIL, "%s (%s) holds /dev/%s", command, *pid, device);
+		count++;
+	}
+	sys_names_free(pids);
+	if (count)
+		return;
+	if (geteuid() && !sys_is_tree())
+		finding(f, VERDICT_SKIP, "only root sees what others have open");
+	else
+		finding(f, VERDICT_PASS, "no process holds /dev/nvidia*");
+}
+
+/* The limit of a process, or unlimited where it may ignore it. */
+static bool lock_limit(const char *pid, uint64_t *limit)
+{
+	char path[64];
+	char *limits, *status, *line;
+	uint64_t caps = 0;
+	bool known = false;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/limits", pid);
+	limits = sys_slurp(path, NULL);
+	snprintf(path, sizeof(path), "/proc/%.16s/status", pid);
+	status = sys_slurp(path, NULL);
+	line = limits ? strstr(limits, "Max locked memory") : NULL;
+	if (line) {
+		line += strlen("Max locked memory");
+		line += strspn(line, " ");
+		known = true;
+		*limit = *line == 'u' ? UINT64_MAX : strtoull(line, NULL, 10);
+	}
+	line = status ? strstr(status, "CapEff:") : NULL;
+	if (line)
+		caps = strtoull(line + strlen("CapEff:"), NULL, 16);
+	if (caps & CAP_LOCK)
+		*limit = UINT64_MAX;
+	free(limits);
+	free(status);
+	return known;
+}
+
+/* VMMs that run; without one, what is started from here would inherit our limit. */
+void check_memlock(struct finding *f, const struct patient *p)
+{
+	static const char *const vmm[] = {"qemu-system", "cloud-hyperviso", "crosvm"};
+	char **pids = sys_names("/proc"), command[64];
+	uint64_t limit = 0;
+
+	(void)p;
+	if (!lock_limit("self", &limit))
+		finding(f, VERDICT_SKIP, "limits cannot be read");
+	else if (limit < LOCK_ENOUGH)
+		finding(f, VERDICT_WARN, "%llu KiB for a VMM that is started from here",
+			(unsigned long long)(limit >> 10));
+	else
+		finding(f, VERDICT_PASS, "enough for a VMM that is started from here");
+	for (char **pid = pids; pid && *pid; pid++) {
+		if (!isdigit((unsigned char)**pid) ||
+		    sys_line(command, sizeof(command), "/proc/%.16s/comm", *pid))
+			continue;
+		for (size_t i = 0; i < sizeof(vmm) / sizeof(*vmm); i++)
+			if (!strncmp(command, vmm[i], strlen(vmm[i])) && lock_limit(*pid, &limit) &&
+			    limit < LOCK_ENOUGH)
+				finding(f, VERDICT_FAIL, "%llu KiB for %s (%s)",
+					(unsigned long long)(limit >> 10), command, *pid);
+	}
+	sys_names_free(pids);
+}
+
+/* The last of a word's values on the kernel's command line counts. */
+static bool command_line_says(const char *key, const char *values)
+{
+	char *text = sys_slurp("/proc/cmdline", NULL), *save = NULL;
+	size_t length = strlen(key);
+	bool says = false;
+
+	for (char *word = text ? strtok_r(text, " \n", &save) : NULL; word;
+	     word = strtok_r(NULL, " \n", &save))
+		if (!strncmp(word, key, length) && word[length] == '=')
+			says = word[length + 1] && strchr(values, word[length + 1]);
+	free(text);
+	return says;
+}
+
+void check_iommu_passthrough(struct finding *f, const struct patient *p)
+{
+	const char *config = kernel_config("IOMMU_DEFAULT_PASSTHROUGH");
+
+	(void)p;
+	if (command_line_says("iommu.passthrough", "1yY") || command_line_says("iommu", "p"))
+		finding(f, VERDICT_WARN, "the kernel's command line asks for it");
+	else if (config && !strcmp(config, "y") && !command_line_says("iommu.passthrough", "0nN"))
+		finding(f, VERDICT_WARN, "it is this kernel's default");
+	else
+		finding(f, VERDICT_PASS, config ? "off" : "not asked for on the command line");
+}
+
+void check_iommufd(struct finding *f, const struct patient *p)
+{
+	(void)p;
+	if (sys_exists("/dev/iommu"))
+		finding(f, VERDICT_PASS, "/dev/iommu");
+	else
+		finding(f, VERDICT_WARN, "no /dev/iommu");
+}
+
+/* In a tree dev/kvm is a text: a line an extension, its number and KVM's answer. */
+static int kvm_in_tree(int extension)
+{
+	char *text = sys_slurp("/dev/kvm", NULL), *line = text;
+	int number, answer, found = text ? 0 : -ENOENT;
+
+	for (; line && *line; line += *line == '\n') {
+		if (sscanf(line, "%d %d", &number, &answer) == 2 && number == extension)
+			found = answer;
+		line += strcspn(line, "\n");
+	}
+	free(text);
+	return found;
+}
+
+static int kvm_extension(int extension)
+{
+	int fd, answer;
+
+	if (sys_is_tree())
+		return kvm_in_tree(extension);
+	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	answer = ioctl(fd, KVM_CHECK_EXTENSION, extension);
+	answer = answer < 0 ? -errno : answer;
+	close(fd);
+	return answer;
+}
+
+void check_kvm_cacheable(struct finding *f, const struct patient *p)
+{
+	int answer;
+
+	(void)p;
+	if (!machine_is_arm64()) {
+		finding(f, VERDICT_SKIP, "a matter of arm64 only");
+		return;
+	}
+	answer = kvm_extension(KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED);
+	if (answer < 0)
+		finding(f, VERDICT_SKIP, "/dev/kvm: %s", strerror(-answer));
+	else if (!answer)
+		finding(f, VERDICT_FAIL, "KVM of %s maps such memory uncached", sys_release());
+	else
+		finding(f, VERDICT_PASS, "KVM maps such memory cached");
+}

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "core/out.h"
+#include "doctor/doctor.h"
+#include "verbs/verbs.h"
+
+static const char *const doctor_words[VERDICTS] = {
+	[VERDICT_PASS] = "PASS",
+	[VERDICT_SKIP] = "SKIP",
+	[VERDICT_WARN] = "WARN",
+	[VERDICT_FAIL] = "FAIL",
+};
+
+static const enum out_colour doctor_colours[VERDICTS] = {
+	[VERDICT_PASS] = OUT_GREEN,
+	[VERDICT_SKIP] = OUT_DIM,
+	[VERDICT_WARN] = OUT_YELLOW,
+	[VERDICT_FAIL] = OUT_RED,
+};
+
+struct examination {
+	const struct patient *patient;
+	const char *only; /* a check's id; NULL: all */
+	bool json;
+	struct json_object *results;
+	unsigned int count[VERDICTS];
+};
+
+static void print_result(const struct check *check, const struct finding *f, const char *object)
+{
+	printf("%s%s%s  %-18s %-13s %s\n", out_colour(doctor_colours[f->verdict]),
+	       doctor_words[f->verdict], out_colour(OUT_PLAIN), check->id, object, f->text);
+	if (f->verdict >= VERDICT_WARN)
+		printf("      symptom: %s\n      fix: %s\n", check->symptom, check->fix);
+}
+
+static void record(struct examination *e, const struct check *check, const struct finding *f,
+		   const char *object)
+{
+	struct json_object *one = json_object_new_object();
+	bool trouble = f->verdict >= VERDICT_WARN;
+
+	out_text(one, "id", check->id);
+	out_text(one, "object", object);
+	out_text(one, "verdict", doctor_words[f->verdict]);
+	out_text(one, "found", f->text);
+	out_text(one, "symptom", trouble ? check->symptom : NULL);
+	out_text(one, "fix", trouble ? check->fix : NULL);
+	json_object_array_add(e->results, one);
+	e->count[f->verdict]++;
+	if (!e->json)
+		print_result(check, f, object);
+}
+
+static void examine(struct examination *e, const struct check *check)
+{
+	const struct gpu_set *gpus = e->patient->gpus;
+	struct finding f;
+
+	for (; check->id; check++) {
+		if (e->only && strcmp(e->only, check->id))
+			continue;
+		for (size_t i = 0; check->gpu && i < gpus->count; i++) {
+			check->gpu(&f, &gpus->gpu[i], e->patient);
+			record(e, check, &f, gpus->gpu[i].address);
+		}
+		if (!check->machine)
+			continue;
+		check->machine(&f, e->patient);
+		record(e, check, &f, "machine");
+	}
+}
+
+static bool is_check(const struct check *check, const char *id)
+{
+	for (; check->id; check++)
+		if (!strcmp(check->id, id))
+			return true;
+	return false;
+}
+
+static void summary(struct examination *e, struct json_object *object)
+{
+	static const char *const keys[VERDICTS] = {"passed", "skipped", "warned", "failed"};
+
+	for (int v = 0; v < VERDICTS; v++)
+		out_number(object, keys[v], e->count[v]);
+	if (e->json)
+		out_json(object);
+	else
+		printf("%u passed, %u warned, %u failed, %u skipped\n", e->count[VERDICT_PASS],
+		       e->count[VERDICT_WARN], e->count[VERDICT_FAIL], e->count[VERDICT_SKIP]);
+}
+
+int run_doctor(const struct call *call)
+{
+	struct json_object *object = out_new(call);
+	const struct check *checks = doctor_host;
+	struct gpu_set set;
+	struct patient patient = {.gpus = &set};
+	struct examination e = {
+		.patient = &patient,
+		.only = call->option[OPT_CHECK],
+		.json = call_has(call, OPT_JSON),
+		.results = out_array(object, "results"),
+	};
+	int status = EXIT_OK;
+
+	gpu_scan(&set);
+	if (e.only && !is_check(checks, e.only)) {
+		complain(e.only, "find", "no such check");
+		advise("see: man cohgpu-doctor");
+		status = EXIT_USAGE;
+	}
+	/* Without a GPU the machine is examined all the same: it may be about to get one. */
+	if (!status)
+		status = gpu_select(&set, call->words, call->count);
+	if (!status || (status == EXIT_NOTHING && !call->count)) {
+		examine(&e, checks);
+		summary(&e, object);
+	}
+	if (!status && e.count[VERDICT_FAIL])
+		status = EXIT_FAILED;
+	else if (!status && e.count[VERDICT_WARN] && call_has(call, OPT_STRICT))
+		status = EXIT_WARNINGS;
+	gpu_free(&set);
+	json_object_put(object);
+	return status;
+}
+
+static void manual_of(const char *title, const struct check *check)
+{
+	printf(".Ss %s\n.Bl -tag -width Ds\n", title);
+	for (; check->id; check++) {
+		printf(".It Cm %s\nLooks at:\n%s.\n", check->id, check->looks);
+		printf("Prevents:\n%s.\nFix:\n%s.\n", check->symptom, check->fix);
+	}
+	puts(".El");
+}
+
+void manual_doctor(void)
+{
+	puts(".Sh CHECKS\nTheir names are stable.");
+	manual_of("On the host", doctor_host);
+}
