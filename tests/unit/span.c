@@ -67,6 +67,9 @@ static void access_parts(void **state)
 	assert_int_equal(coherent_span_access(0, UINT64_MAX, GIB(95), GIB(128), &a), 0);
 	assert_int_equal(a.memory, GIB(95));
 	assert_int_equal(a.tail, GIB(33));
+	assert_int_equal(coherent_span_access(GIB(96), UINT64_MAX, GIB(95), GIB(128), &a), 0);
+	assert_int_equal(a.memory, 0);
+	assert_int_equal(a.tail, GIB(32));
 }
 
 static void pieces_partition(void **state)

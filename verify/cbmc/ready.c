@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The readiness automaton, by induction: `init` proves that the invariant holds
+ * at the start, `step` that any one call keeps it, for any number of calls in
+ * any order. Beside the automaton a ghost remembers what really happened since
+ * the last edge of a reset.
+ *
+ * Bound: fewer than 2^63 edges of resets.
+ */
+#include "ready.h"
+
+#include "proof.h"
+
+/* What happened since the last edge; @in_reset says of what kind that was. */
+struct ghost {
+	bool in_reset;
+	bool all_seen;
+	bool time_up;
+};
+
+/* Somebody who noted the generation; @present while no edge has passed since. */
+struct observer {
+	u64 generation;
+	bool present;
+};
+
+static bool invariant(const struct coherent_ready *ready, const struct ghost *ghost,
+		      const struct observer *observer)
+{
+	enum coherent_ready_state state = coherent_ready_state(ready);
+
+	if (ready->known > ready->generation || ready->state > COHERENT_READY_FAILED)
+		return false;
+	if (coherent_ready_in_reset(ready) != ghost->in_reset)
+		return false;
+	if (observer->present ? observer->generation != ready->generation
+			      : observer->generation >= ready->generation)
+		return false;
+	if (ghost->in_reset)
+		return state == COHERENT_READY_UNKNOWN && ready->known < ready->generation;
+	if (!ready->required || ghost->all_seen)
+		return state == COHERENT_READY_YES;
+	return state == (ghost->time_up ? COHERENT_READY_FAILED : COHERENT_READY_UNKNOWN);
+}
+
+PROOF(init, 1)
+{
+	struct coherent_ready ready;
+	struct ghost ghost = {0};
+	struct observer observer = {.present = true};
+	u32 required;
+
+	coherent_ready_init(&ready, required);
+	proven(ready.required == required);
+	proven(invariant(&ready, &ghost, &observer));
+}
+
+static void edge(struct ghost *ghost, struct observer *observer, bool in_reset)
+{
+	*ghost = (struct ghost){.in_reset = in_reset};
+	observer->present = false;
+}
+
+static void observe(struct coherent_ready *ready, struct ghost *ghost, struct observer *observer)
+{
+	bool expired, taken;
+	u32 holding;
+
+	taken = coherent_ready_observe(ready, observer->generation, holding, expired);
+	proven(taken == (observer->present && !ghost->in_reset));
+	if (!taken)
+		return;
+	if ((~holding & ready->required) == 0)
+		ghost->all_seen = true;
+	else if (expired)
+		ghost->time_up = true;
+}
+
+enum call { CALL_BEGIN, CALL_END, CALL_NOTE, CALL_OBSERVE };
+
+PROOF(step, 1)
+{
+	struct coherent_ready ready;
+	struct ghost ghost;
+	struct observer observer;
+	enum call call;
+	u32 required = ready.required;
+
+	assumed(ready.generation < (u64)1 << 63);
+	assumed(invariant(&ready, &ghost, &observer));
+	switch (call) {
+	case CALL_BEGIN:
+		coherent_ready_reset_begin(&ready);
+		/* One that starts while another is under way is no new edge. */
+		if (!ghost.in_reset)
+			edge(&ghost, &observer, true);
+		break;
+	case CALL_END:
+		coherent_ready_reset_end(&ready);
+		edge(&ghost, &observer, false);
+		break;
+	case CALL_NOTE:
+		observer.generation = ready.generation;
+		observer.present = true;
+		break;
+	case CALL_OBSERVE:
+		observe(&ready, &ghost, &observer);
+		break;
+	}
+	proven(ready.required == required);
+	proven(invariant(&ready, &ghost, &observer));
+}
+
+/* What callers rely on, in one sentence, from the invariant alone. */
+PROOF(yes_means_seen, 1)
+{
+	struct coherent_ready ready;
+	struct ghost ghost;
+	struct observer observer;
+
+	assumed(invariant(&ready, &ghost, &observer));
+	if (coherent_ready_state(&ready) == COHERENT_READY_YES)
+		proven(!ghost.in_reset && (!ready.required || ghost.all_seen));
+}
