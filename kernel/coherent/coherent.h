@@ -5,7 +5,8 @@
  * A window shows a range of CPU physical addresses, which no BAR decodes, as if
  * it were the BAR of a PCI function: it answers only while the function's
  * memory decoding is on and its power is, and it loses its mappings at every
- * reset. What the memory is, and when it is ready, is the driver's to say.
+ * reset. It stands in the place of a BAR, or is a device-specific region of its
+ * own. What the memory is, and when it is ready, is the driver's to say.
  */
 #ifndef COHERENT_H
 #define COHERENT_H
@@ -29,20 +30,59 @@ struct coherent_device;
  * enum coherent_cache - how the CPU maps a window
  * @COHERENT_CACHED: write-back
  * @COHERENT_WRITECOMBINE: uncached, writes may be merged (arm64 Normal-NC)
+ * @COHERENT_REGISTERS: uncached, every access is one access, in order
  */
 enum coherent_cache {
 	COHERENT_CACHED,
 	COHERENT_WRITECOMBINE,
+	COHERENT_REGISTERS,
+};
+
+struct coherent_window;
+
+/**
+ * struct coherent_region - what is special about a device-specific region
+ * @type: VFIO region type
+ * @subtype: VFIO region subtype
+ * @cache: how the CPU maps it
+ * @brief: the kernel maps what it accesses and unmaps it at once; for memory
+ *	   that must not be prefetched
+ * @undecoded: it is no memory of the function, so that its command register
+ *	       and power state do not matter
+ * @access: bytes of the only access that is allowed, naturally aligned; then
+ *	    also a mapping must be of the whole. 0: any
+ * @add_capability: describe it further to user space
+ * @map: a mapping is being made; an error refuses it. May be NULL
+ * @copy: a mapping was split, moved or forked off another. May be NULL
+ * @unmap: a mapping, or what is left of it, goes. May be NULL
+ */
+struct coherent_region {
+	u32 type;
+	u32 subtype;
+	enum coherent_cache cache;
+	bool brief;
+	bool undecoded;
+	u32 access;
+	int (*add_capability)(struct coherent_window *window,
+			      struct vfio_info_cap *caps);
+	int (*map)(struct coherent_window *window, struct vm_area_struct *vma,
+		   phys_addr_t base);
+	void (*copy)(struct coherent_window *window,
+		     struct vm_area_struct *vma, phys_addr_t base);
+	void (*unmap)(struct coherent_window *window,
+		      struct vm_area_struct *vma);
 };
 
 /**
  * struct coherent_window - a range of device memory behind a VFIO region
  * @cdev: the device that it belongs to
- * @index: VFIO region index, a BAR number
+ * @index: VFIO region index; a device-specific region's is known while the
+ *	   device is open
+ * @region: what a device-specific region is, NULL in the place of a BAR
  * @cache: how the CPU maps it
  * @base: physical address of the first byte, page-aligned
- * @length: bytes of memory
- * @region_size: bytes of the region, a power of two, at least @length
+ * @length: bytes of memory; 0 is possible for a device-specific region
+ * @region_size: bytes of the region, at least @length
  * @views: kernel mappings made so far, one for each COHERENT_VIEW_BYTES of the
  *	   window; guarded by the device's gate
  * @nr_views: number of @views
@@ -50,6 +90,7 @@ enum coherent_cache {
 struct coherent_window {
 	struct coherent_device *cdev;
 	unsigned int index;
+	const struct coherent_region *region;
 	enum coherent_cache cache;
 	phys_addr_t base;
 	u64 length;
@@ -67,12 +108,15 @@ struct coherent_window {
  * @allowed_ms: milliseconds that may pass, from the start of a wait, until all
  *		conditions hold, given those that hold now
  * @report: say in the log which conditions were missing when time was up
+ * @forget: the function lost what was written to it, by a reset that no reset
+ *	    callback tells: D3hot to D0. May be NULL
  */
 struct coherent_ops {
 	u32 required;
 	int (*look)(struct coherent_device *cdev, u32 *holding);
 	unsigned int (*allowed_ms)(struct coherent_device *cdev, u32 holding);
 	void (*report)(struct coherent_device *cdev, u32 holding);
+	void (*forget)(struct coherent_device *cdev);
 };
 
 /**
@@ -89,6 +133,8 @@ struct coherent_ops {
  * @ready: may the memory be touched?
  * @wait_lock: held by the one that waits for readiness, so that others wait
  *	       for its result; taken with no other lock held
+ * @power_lock: serialises config writes that may change the power state with
+ *		the look at what they did; taken with no other lock held
  * @mapping: inode whose address space all mappings of the device are in
  */
 struct coherent_device {
@@ -100,6 +146,7 @@ struct coherent_device {
 	spinlock_t ready_lock;
 	struct coherent_ready ready;
 	struct mutex wait_lock;
+	struct mutex power_lock;
 	struct inode *mapping;
 };
 
@@ -121,6 +168,10 @@ void coherent_release_dev(struct vfio_device *core_vdev);
 int coherent_add_window(struct coherent_device *cdev, unsigned int index,
 			enum coherent_cache cache,
 			const struct coherent_split_part *part);
+int coherent_add_region(struct coherent_device *cdev,
+			const struct coherent_region *region, phys_addr_t base,
+			u64 length);
+int coherent_register_regions(struct coherent_device *cdev);
 struct coherent_window *coherent_find_window(struct coherent_device *cdev,
 					     unsigned int index);
 void coherent_open(struct coherent_device *cdev);
@@ -138,11 +189,20 @@ long coherent_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 int coherent_feature(struct vfio_device *core_vdev, u32 flags,
 		     void __user *arg, size_t argsz);
 int coherent_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma);
+void coherent_pci_remove(struct pci_dev *pdev);
+int coherent_pci_sriov_configure(struct pci_dev *pdev, int nr_virtfn);
+void coherent_pci_reset_prepare(struct pci_dev *pdev);
 int coherent_region_info_caps(struct vfio_device *core_vdev,
 			      struct vfio_region_info *info,
 			      struct vfio_info_cap *caps);
 
+/* config.c */
+ssize_t coherent_config_write(struct coherent_device *cdev,
+			      const char __user *buf, size_t count,
+			      loff_t *ppos);
+
 /* ready.c */
+extern const struct coherent_ops coherent_ready_always;
 enum coherent_ready_state coherent_ready_now(struct coherent_device *cdev);
 u64 coherent_ready_generation(struct coherent_device *cdev);
 int coherent_ready_poll(struct coherent_device *cdev);

@@ -12,6 +12,7 @@
 #include <linux/uaccess.h>
 
 #include "coherent/window.h"
+#include "logic/link.h"
 
 #define CREATE_TRACE_POINTS
 #include "coherent/trace.h"
@@ -32,6 +33,7 @@ int coherent_init_dev(struct vfio_device *core_vdev)
 	init_rwsem(&cdev->gate);
 	spin_lock_init(&cdev->ready_lock);
 	mutex_init(&cdev->wait_lock);
+	mutex_init(&cdev->power_lock);
 	coherent_ready_init(&cdev->ready, 0);
 
 	ret = coherent_inode_get(cdev);
@@ -45,13 +47,14 @@ int coherent_init_dev(struct vfio_device *core_vdev)
 out_inode:
 	coherent_inode_put(cdev);
 out_locks:
+	mutex_destroy(&cdev->power_lock);
 	mutex_destroy(&cdev->wait_lock);
 	return ret;
 }
 COHERENT_EXPORT(coherent_init_dev);
 
 /**
- * coherent_release_dev() - undo coherent_init_dev() and coherent_add_window()
+ * coherent_release_dev() - undo coherent_init_dev() and what was added since
  * @core_vdev: the VFIO device
  */
 void coherent_release_dev(struct vfio_device *core_vdev)
@@ -62,12 +65,14 @@ void coherent_release_dev(struct vfio_device *core_vdev)
 		coherent_window_destroy(&cdev->windows[--cdev->nr_windows]);
 	vfio_pci_core_release_dev(core_vdev);
 	coherent_inode_put(cdev);
+	mutex_destroy(&cdev->power_lock);
 	mutex_destroy(&cdev->wait_lock);
 }
 COHERENT_EXPORT(coherent_release_dev);
 
 /**
- * coherent_add_window() - show a part of device memory, before registration
+ * coherent_add_window() - show a part of device memory in a BAR's place, before
+ *			   registration
  * @cdev: the device, with at most COHERENT_WINDOWS - 1 windows
  * @index: VFIO region index in whose place it stands
  * @cache: how the CPU maps it
@@ -98,7 +103,7 @@ int coherent_add_window(struct coherent_device *cdev, unsigned int index,
 COHERENT_EXPORT(coherent_add_window);
 
 /**
- * coherent_find_window() - the window behind a region
+ * coherent_find_window() - the window in a BAR's place
  * @cdev: the device
  * @index: VFIO region index
  *
@@ -110,7 +115,7 @@ struct coherent_window *coherent_find_window(struct coherent_device *cdev,
 	unsigned int i;
 
 	for (i = 0; i < cdev->nr_windows; i++) {
-		if (cdev->windows[i].index == index)
+		if (!cdev->windows[i].region && cdev->windows[i].index == index)
 			return &cdev->windows[i];
 	}
 	return NULL;
@@ -166,6 +171,16 @@ bool coherent_answers(struct coherent_device *cdev)
 }
 COHERENT_EXPORT(coherent_answers);
 
+/* The same for what a window shows, which need not be the function's memory. */
+bool coherent_window_answers(struct coherent_window *window)
+{
+	struct coherent_device *cdev = window->cdev;
+
+	if (window->region && window->region->undecoded)
+		return !pci_dev_is_disconnected(cdev->core.pdev);
+	return coherent_answers(cdev);
+}
+
 static void coherent_zap(struct coherent_device *cdev)
 {
 	unsigned int i;
@@ -178,7 +193,8 @@ static void coherent_zap(struct coherent_device *cdev)
  * coherent_zap_if_silent() - after what may have made the function silent
  * @cdev: the device, open
  *
- * Cores that find mappings by their inode have zapped them already.
+ * Cores that find mappings by their inode have zapped those in the places of
+ * BARs already.
  */
 void coherent_zap_if_silent(struct coherent_device *cdev)
 {
@@ -271,13 +287,15 @@ COHERENT_EXPORT(coherent_read);
 ssize_t coherent_write(struct vfio_device *core_vdev, const char __user *buf,
 		       size_t count, loff_t *ppos)
 {
-	struct coherent_window *window =
-		coherent_find_window(to_coherent_device(core_vdev),
-				     VFIO_PCI_OFFSET_TO_INDEX(*ppos));
+	struct coherent_device *cdev = to_coherent_device(core_vdev);
+	unsigned int index = VFIO_PCI_OFFSET_TO_INDEX(*ppos);
+	struct coherent_window *window = coherent_find_window(cdev, index);
 
 	if (window)
 		return coherent_window_rw(window, (char __user *)buf, count,
 					  ppos, true);
+	if (cdev->nr_windows && index == VFIO_PCI_CONFIG_REGION_INDEX)
+		return coherent_config_write(cdev, buf, count, ppos);
 	return vfio_pci_core_write(core_vdev, buf, count, ppos);
 }
 COHERENT_EXPORT(coherent_write);
@@ -367,6 +385,45 @@ int coherent_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
 }
 COHERENT_EXPORT(coherent_mmap);
 
+/**
+ * coherent_pci_remove() - a &pci_driver.remove
+ * @pdev: the function, whose driver data is the vfio-pci-core device
+ */
+void coherent_pci_remove(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
+
+	vfio_pci_core_unregister_device(core);
+	vfio_put_device(&core->vdev);
+}
+COHERENT_EXPORT(coherent_pci_remove);
+
+/**
+ * coherent_pci_sriov_configure() - a &pci_driver.sriov_configure
+ * @pdev: the function
+ * @nr_virtfn: virtual functions that it shall have
+ *
+ * Return: as the core's.
+ */
+int coherent_pci_sriov_configure(struct pci_dev *pdev, int nr_virtfn)
+{
+	return vfio_pci_core_sriov_configure(dev_get_drvdata(&pdev->dev),
+					     nr_virtfn);
+}
+COHERENT_EXPORT(coherent_pci_sriov_configure);
+
+/**
+ * coherent_pci_reset_prepare() - a &pci_error_handlers.reset_prepare
+ * @pdev: the function
+ */
+void coherent_pci_reset_prepare(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
+
+	coherent_reset_begin(to_coherent_device(&core->vdev));
+}
+COHERENT_EXPORT(coherent_pci_reset_prepare);
+
 /* What the pure logic offers to drivers; it does not know of symbols. */
 COHERENT_EXPORT(coherent_split);
 COHERENT_EXPORT(coherent_split_rule_text);
@@ -376,6 +433,7 @@ COHERENT_EXPORT(coherent_bar_reset);
 COHERENT_EXPORT(coherent_bar_read);
 COHERENT_EXPORT(coherent_bar_write);
 COHERENT_EXPORT(coherent_span_piece);
+COHERENT_EXPORT(coherent_link_register);
 
 static int __init coherent_init(void)
 {

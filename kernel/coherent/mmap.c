@@ -44,6 +44,12 @@ static unsigned long coherent_mmap_pfn(struct coherent_window *window,
 	return PHYS_PFN(window->base + coherent_mmap_offset(vma, addr));
 }
 
+static phys_addr_t coherent_mmap_base(struct coherent_window *window,
+				      struct vm_area_struct *vma)
+{
+	return window->base + coherent_mmap_offset(vma, vma->vm_start);
+}
+
 /* One small entry at the faulting address, then its neighbours. */
 static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf)
 {
@@ -123,7 +129,7 @@ static vm_fault_t coherent_mmap_fault_order(struct vm_fault *vmf,
 	vm_fault_t ret;
 
 	down_read(&cdev->core.memory_lock);
-	if (cdev->core.pm_runtime_engaged || !coherent_answers(cdev)) {
+	if (cdev->core.pm_runtime_engaged || !coherent_window_answers(window)) {
 		ret = VM_FAULT_SIGBUS;
 	} else if (coherent_ready_poll(cdev)) {
 		ret = VM_FAULT_SIGBUS;
@@ -149,7 +155,27 @@ static vm_fault_t coherent_mmap_fault(struct vm_fault *vmf)
 	return coherent_mmap_fault_order(vmf, 0);
 }
 
+/* Another VMA over the window, made from one that was: split, moved, forked. */
+static void coherent_mmap_open(struct vm_area_struct *vma)
+{
+	struct coherent_window *window = vma->vm_private_data;
+
+	if (window->region && window->region->copy)
+		window->region->copy(window, vma,
+				     coherent_mmap_base(window, vma));
+}
+
+static void coherent_mmap_close(struct vm_area_struct *vma)
+{
+	struct coherent_window *window = vma->vm_private_data;
+
+	if (window->region && window->region->unmap)
+		window->region->unmap(window, vma);
+}
+
 static const struct vm_operations_struct coherent_mmap_ops = {
+	.open = coherent_mmap_open,
+	.close = coherent_mmap_close,
 	.fault = coherent_mmap_fault,
 	COMPAT_HUGE_FAULT(coherent_mmap_fault_order)
 };
@@ -162,17 +188,28 @@ int coherent_window_mmap(struct coherent_window *window,
 		.length = round_down(window->length, PAGE_SIZE),
 	};
 	struct coherent_span asked;
+	int ret;
 
 	if (!(vma->vm_flags & VM_SHARED))
 		return -EINVAL;
 	if (coherent_span_make(offset, vma->vm_end - vma->vm_start, &asked) ||
 	    !coherent_span_contains(area, asked))
 		return -EINVAL;
+	if (window->region && window->region->access &&
+	    asked.length != window->length)
+		return -EINVAL;
+	if (window->region && window->region->map) {
+		ret = window->region->map(window, vma, window->base + offset);
+		if (ret)
+			return ret;
+	}
 
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	if (window->cache == COHERENT_WRITECOMBINE) {
 		vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
 		vm_flags_set(vma, VM_ALLOW_ANY_UNCACHED);
+	} else if (window->cache == COHERENT_REGISTERS) {
+		vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
 	}
 	vma->vm_pgoff += COMPAT_PGOFF_BYTES >> PAGE_SHIFT;
 	vma->vm_private_data = window;

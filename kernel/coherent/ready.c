@@ -157,6 +157,32 @@ static int coherent_ready_wait_locked(struct coherent_device *cdev,
 	}
 }
 
+static int coherent_ready_always_look(struct coherent_device *cdev,
+				      u32 *holding)
+{
+	*holding = 0;
+	return 0;
+}
+
+static unsigned int coherent_ready_always_allowed(struct coherent_device *cdev,
+						  u32 holding)
+{
+	return 0;
+}
+
+static void coherent_ready_always_report(struct coherent_device *cdev,
+					 u32 holding)
+{
+}
+
+/* For memory that is always ready, or whose user knows when it is. */
+const struct coherent_ops coherent_ready_always = {
+	.look = coherent_ready_always_look,
+	.allowed_ms = coherent_ready_always_allowed,
+	.report = coherent_ready_always_report,
+};
+COHERENT_EXPORT(coherent_ready_always);
+
 /**
  * coherent_ready_wait() - wait until the memory is ready
  * @cdev: the device; the caller holds no lock

@@ -72,14 +72,14 @@ static int coherent_rw_try(struct coherent_window *window, u64 offset,
 
 	down_read(&cdev->core.memory_lock);
 	down_read(&cdev->gate);
-	if (!coherent_answers(cdev))
+	if (!coherent_window_answers(window))
 		ret = -EIO;
 	else if (coherent_ready_now(cdev) != COHERENT_READY_YES)
 		ret = 1;
 	else if (!coherent_window_viewed(window, offset))
 		ret = 2;
 	else
-		coherent_window_copy(window, offset, bytes, count, write);
+		ret = coherent_window_copy(window, offset, bytes, count, write);
 	up_read(&cdev->gate);
 	up_read(&cdev->core.memory_lock);
 	return ret;
@@ -166,7 +166,7 @@ static ssize_t coherent_rw_tail(struct coherent_window *window,
 		bool answers;
 
 		down_read(&cdev->core.memory_lock);
-		answers = coherent_answers(cdev);
+		answers = coherent_window_answers(window);
 		up_read(&cdev->core.memory_lock);
 		if (!answers)
 			return done ?: -EIO;
@@ -207,6 +207,7 @@ ssize_t coherent_window_rw(struct coherent_window *window, char __user *buf,
 			   size_t count, loff_t *ppos, bool write)
 {
 	struct vfio_pci_core_device *core = &window->cdev->core;
+	u32 only = window->region ? window->region->access : 0;
 	u64 offset = *ppos & VFIO_PCI_OFFSET_MASK;
 	struct coherent_access access;
 	bool low_power;
@@ -217,6 +218,8 @@ ssize_t coherent_window_rw(struct coherent_window *window, char __user *buf,
 				   window->region_size, &access);
 	if (ret || !count)
 		return ret;
+	if (only && (count != only || offset % only))
+		return -EINVAL;
 
 	ret = pm_runtime_resume_and_get(&core->pdev->dev);
 	if (ret) {

@@ -11,6 +11,9 @@
  *
  * Views are made and forgotten with the device's gate held for write, used
  * with it held for read.
+ *
+ * Memory that must not be prefetched before someone else brought it to life has
+ * no views: what is copied is mapped for as long as the copy takes.
  */
 #include <linux/io.h>
 #include <linux/sizes.h>
@@ -20,8 +23,40 @@
 
 #define COHERENT_VIEW_BYTES SZ_1G
 
+static bool coherent_window_brief(const struct coherent_window *window)
+{
+	return window->region && window->region->brief;
+}
+
+static void *coherent_window_map(const struct coherent_window *window,
+				 u64 start, size_t bytes)
+{
+	phys_addr_t base = window->base + start;
+
+	switch (window->cache) {
+	case COHERENT_CACHED:
+		return memremap(base, bytes, MEMREMAP_WB);
+	case COHERENT_WRITECOMBINE:
+		return (void __force *)ioremap_wc(base, bytes);
+	case COHERENT_REGISTERS:
+		return (void __force *)ioremap(base, bytes);
+	}
+	return NULL;
+}
+
+static void coherent_window_unmap(const struct coherent_window *window,
+				  void *map)
+{
+	if (window->cache == COHERENT_CACHED)
+		memunmap(map);
+	else
+		iounmap((void __iomem __force *)map);
+}
+
 int coherent_window_init(struct coherent_window *window)
 {
+	if (coherent_window_brief(window) || !window->length)
+		return 0;
 	window->nr_views = DIV_ROUND_UP(window->length, COHERENT_VIEW_BYTES);
 	window->views = kvcalloc(window->nr_views, sizeof(*window->views),
 				 GFP_KERNEL);
@@ -47,7 +82,8 @@ bool coherent_window_viewed(const struct coherent_window *window, u64 offset)
 {
 	lockdep_assert_held(&window->cdev->gate);
 
-	return window->views[offset / COHERENT_VIEW_BYTES];
+	return coherent_window_brief(window) ||
+	       window->views[offset / COHERENT_VIEW_BYTES];
 }
 
 /* Make the view that holds @offset, unless it is there. */
@@ -59,13 +95,8 @@ int coherent_window_view(struct coherent_window *window, u64 offset)
 
 	lockdep_assert_held_write(&window->cdev->gate);
 
-	if (*view)
-		return 0;
-
-	if (window->cache == COHERENT_CACHED)
-		*view = memremap(window->base + start, bytes, MEMREMAP_WB);
-	else
-		*view = (void __force *)ioremap_wc(window->base + start, bytes);
+	if (!*view)
+		*view = coherent_window_map(window, start, bytes);
 	return *view ? 0 : -ENOMEM;
 }
 
@@ -77,10 +108,7 @@ void coherent_window_forget(struct coherent_window *window)
 	for (i = 0; i < window->nr_views; i++) {
 		if (!window->views[i])
 			continue;
-		if (window->cache == COHERENT_CACHED)
-			memunmap(window->views[i]);
-		else
-			iounmap((void __iomem __force *)window->views[i]);
+		coherent_window_unmap(window, window->views[i]);
 		window->views[i] = NULL;
 	}
 }
@@ -155,23 +183,57 @@ static void coherent_window_io_write(void __iomem *io, const void *bytes,
 	}
 }
 
-/* Copy within one view that is there; @bytes is kernel memory. */
-void coherent_window_copy(struct coherent_window *window, u64 offset,
-			  void *bytes, size_t count, bool write)
+static void coherent_window_copy_at(const struct coherent_window *window,
+				    void *at, void *bytes, size_t count,
+				    bool write)
 {
-	void *at = window->views[offset / COHERENT_VIEW_BYTES] +
-		   offset % COHERENT_VIEW_BYTES;
+	void __iomem *io = (void __iomem __force *)at;
 
-	lockdep_assert_held_read(&window->cdev->gate);
-
+	/* A register's effect comes after what was done before, and stays so. */
+	if (window->cache == COHERENT_REGISTERS)
+		mb();
 	if (window->cache == COHERENT_CACHED && write)
 		memcpy(at, bytes, count);
 	else if (window->cache == COHERENT_CACHED)
 		memcpy(bytes, at, count);
 	else if (write)
-		coherent_window_io_write((void __iomem __force *)at, bytes,
-					 count);
+		coherent_window_io_write(io, bytes, count);
 	else
-		coherent_window_io_read((void __iomem __force *)at, bytes,
-					count);
+		coherent_window_io_read(io, bytes, count);
+	if (window->cache == COHERENT_REGISTERS)
+		mb();
+}
+
+static int coherent_window_copy_brief(const struct coherent_window *window,
+				      u64 offset, void *bytes, size_t count,
+				      bool write)
+{
+	size_t into = offset & ~PAGE_MASK;
+	void *map = coherent_window_map(window, offset - into,
+					PAGE_ALIGN(into + count));
+
+	if (!map)
+		return -ENOMEM;
+	coherent_window_copy_at(window, map + into, bytes, count, write);
+	coherent_window_unmap(window, map);
+	return 0;
+}
+
+/*
+ * Copy within one view that is there; @bytes is kernel memory.
+ * Return: 0, or -ENOMEM if brief memory could not be mapped.
+ */
+int coherent_window_copy(struct coherent_window *window, u64 offset,
+			 void *bytes, size_t count, bool write)
+{
+	lockdep_assert_held_read(&window->cdev->gate);
+
+	if (coherent_window_brief(window))
+		return coherent_window_copy_brief(window, offset, bytes, count,
+						  write);
+	coherent_window_copy_at(window,
+				window->views[offset / COHERENT_VIEW_BYTES] +
+					offset % COHERENT_VIEW_BYTES,
+				bytes, count, write);
+	return 0;
 }

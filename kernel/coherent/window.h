@@ -13,8 +13,11 @@ size_t coherent_window_reach(const struct coherent_window *window, u64 offset,
 bool coherent_window_viewed(const struct coherent_window *window, u64 offset);
 int coherent_window_view(struct coherent_window *window, u64 offset);
 void coherent_window_forget(struct coherent_window *window);
-void coherent_window_copy(struct coherent_window *window, u64 offset,
-			  void *bytes, size_t count, bool write);
+int coherent_window_copy(struct coherent_window *window, u64 offset,
+			 void *bytes, size_t count, bool write);
+
+/* main.c */
+bool coherent_window_answers(struct coherent_window *window);
 
 /* rw.c */
 int coherent_rw_init(void);

@@ -9,12 +9,8 @@
  * every piece is served by its owner, in order, so the count returned is that
  * of the leading bytes that were really done. User memory is copied before a
  * register is written and after it was read, never under bar_lock.
- *
- * What the core does with a write may turn the function's memory off, put it
- * to sleep, or wake it up with its memory untrained: afterwards, we look.
  */
 #include <linux/module.h>
-#include <linux/pm_runtime.h>
 #include <linux/uaccess.h>
 
 #include "grace/grace.h"
@@ -28,7 +24,6 @@ static const u64 nvgrace_config_cuts[] = {
 void nvgrace_config_init(struct nvgrace_device *nvdev)
 {
 	spin_lock_init(&nvdev->bar_lock);
-	mutex_init(&nvdev->power_lock);
 	coherent_bar_init(&nvdev->usemem_bar, nvdev->split.head.bar_size);
 	coherent_bar_init(&nvdev->resmem_bar, nvdev->split.tail.bar_size);
 }
@@ -79,64 +74,15 @@ static ssize_t nvgrace_config_bar_rw(struct nvgrace_device *nvdev,
 	return count;
 }
 
-static bool nvgrace_config_asleep(struct vfio_pci_core_device *core)
-{
-	bool asleep;
-
-	down_read(&core->memory_lock);
-	asleep = coherent_asleep(core->pdev);
-	up_read(&core->memory_lock);
-	return asleep;
-}
-
-/* A write that may change the power state, by which the GPU may be reset. */
-static ssize_t nvgrace_config_power(struct nvgrace_device *nvdev,
-				    char __user *buf, size_t count,
-				    loff_t *ppos)
-{
-	struct coherent_device *cdev = &nvdev->coherent;
-	struct vfio_pci_core_device *core = &cdev->core;
-	bool asleep_before, asleep;
-	ssize_t done;
-
-	if (mutex_lock_killable(&nvdev->power_lock))
-		return -EINTR;
-
-	asleep_before = nvgrace_config_asleep(core);
-	done = vfio_pci_core_write(&core->vdev, buf, count, ppos);
-	asleep = nvgrace_config_asleep(core);
-
-	/* Without NoSoftRst, leaving D3hot is a reset. */
-	if (core->needs_pm_restore && asleep && !asleep_before)
-		coherent_reset_begin(cdev);
-	if (core->needs_pm_restore && !asleep && asleep_before) {
-		nvgrace_config_reset(nvdev);
-		coherent_reset_end(cdev);
-	}
-	mutex_unlock(&nvdev->power_lock);
-	return done;
-}
-
 static ssize_t nvgrace_config_core_rw(struct nvgrace_device *nvdev,
 				      char __user *buf, size_t count,
 				      loff_t *ppos, bool write)
 {
-	struct vfio_device *vdev = &nvdev->coherent.core.vdev;
-	struct pci_dev *pdev = nvdev->coherent.core.pdev;
-	u64 offset = *ppos & VFIO_PCI_OFFSET_MASK;
-	u64 control = pdev->pm_cap + PCI_PM_CTRL;
-	ssize_t done;
+	struct coherent_device *cdev = &nvdev->coherent;
 
-	if (!write)
-		return vfio_pci_core_read(vdev, buf, count, ppos);
-
-	if (pdev->pm_cap && offset < control + sizeof(u16) &&
-	    offset + count > control)
-		done = nvgrace_config_power(nvdev, buf, count, ppos);
-	else
-		done = vfio_pci_core_write(vdev, buf, count, ppos);
-	coherent_zap_if_silent(&nvdev->coherent);
-	return done;
+	if (write)
+		return coherent_config_write(cdev, buf, count, ppos);
+	return vfio_pci_core_read(&cdev->core.vdev, buf, count, ppos);
 }
 
 /* One piece; moves *@ppos by what was done. */

@@ -3,7 +3,6 @@
 #ifndef NVGRACE_H
 #define NVGRACE_H
 
-#include <linux/mutex.h>
 #include <linux/pci.h>
 
 #include "coherent/coherent.h"
@@ -36,8 +35,6 @@ struct nvgrace_firmware {
  * @bar_lock: guards @resmem_bar and @usemem_bar; nothing nests inside
  * @resmem_bar: emulated BAR2, if there is a resmem window
  * @usemem_bar: emulated BAR4
- * @power_lock: serialises config writes that may change the power state with
- *		the look at what they did; taken with no other lock held
  * @registers: BAR0, mapped while the device is open, if readiness is there
  * @cxl_dvsec: offset of the CXL device DVSEC in config space; 0: none, and
  *	       readiness is in BAR0
@@ -49,7 +46,6 @@ struct nvgrace_device {
 	spinlock_t bar_lock;
 	struct coherent_bar resmem_bar;
 	struct coherent_bar usemem_bar;
-	struct mutex power_lock;
 	void __iomem *registers;
 	u16 cxl_dvsec;
 };

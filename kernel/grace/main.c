@@ -189,27 +189,6 @@ out_put:
 	return ret;
 }
 
-static void nvgrace_remove(struct pci_dev *pdev)
-{
-	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
-
-	vfio_pci_core_unregister_device(core);
-	vfio_put_device(&core->vdev);
-}
-
-static int nvgrace_sriov_configure(struct pci_dev *pdev, int nr_virtfn)
-{
-	return vfio_pci_core_sriov_configure(dev_get_drvdata(&pdev->dev),
-					     nr_virtfn);
-}
-
-static void nvgrace_reset_prepare(struct pci_dev *pdev)
-{
-	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
-
-	coherent_reset_begin(to_coherent_device(&core->vdev));
-}
-
 static void nvgrace_reset_done(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
@@ -221,7 +200,7 @@ static void nvgrace_reset_done(struct pci_dev *pdev)
 
 static const struct pci_error_handlers nvgrace_error_handlers = {
 	.error_detected = vfio_pci_core_aer_err_detected,
-	.reset_prepare = nvgrace_reset_prepare,
+	.reset_prepare = coherent_pci_reset_prepare,
 	.reset_done = nvgrace_reset_done,
 };
 
@@ -244,8 +223,8 @@ static struct pci_driver nvgrace_driver = {
 	.name = "nvgrace_gpu_vfio_pci",
 	.id_table = nvgrace_table,
 	.probe = nvgrace_probe,
-	.remove = nvgrace_remove,
-	.sriov_configure = nvgrace_sriov_configure,
+	.remove = coherent_pci_remove,
+	.sriov_configure = coherent_pci_sriov_configure,
 	.err_handler = &nvgrace_error_handlers,
 	.driver_managed_dma = true,
 	.dev_groups = nvgrace_sysfs_groups,

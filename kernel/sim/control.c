@@ -1,280 +1,34 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * configfs: a directory makes a GPU, its attributes say which, `enable` puts it
- * on the bus. Attributes other than `enable` are refused while it is there.
+ * on the bus. All of it is guarded by sim_lock. Attributes other than `enable`
+ * cannot be written while the GPU is enabled.
  */
 #define pr_fmt(fmt) "cohgpu-sim: " fmt
 
-#include <linux/ioport.h>
+#include <linux/ctype.h>
 #include <linux/module.h>
-#include <linux/property.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
 #include "sim.h"
 
-#define SIM_STOCK_VENDOR 0x1af4
-#define SIM_STOCK_DEVICE 0x1110
-#define SIM_MEM_BASE SZ_4G
+#define SIM_IO_BYTES 256
 
 static struct sim_gpu *sim_to_gpu(struct config_item *item)
 {
-	return container_of(to_config_group(item), struct sim_gpu, group);
+	return container_of(item, struct sim_gpu, item);
 }
 
-static const char *sim_name(struct sim_gpu *gpu)
+static ssize_t sim_control_refuse(struct sim_gpu *gpu, const char *attr,
+				  const char *page, const char *rule)
 {
-	return config_item_name(&gpu->group.cg_item);
-}
-
-static bool sim_function_fits(struct pci_dev *pdev)
-{
-	return pdev->vendor == SIM_STOCK_VENDOR &&
-	       pdev->device == SIM_STOCK_DEVICE && pdev->bus->self &&
-	       !pdev->dev.driver && pdev->bus->ops->read != sim_persona_read;
-}
-
-/* The function that @gpu names, or the first that fits; with a reference. */
-static struct pci_dev *sim_function(struct sim_gpu *gpu)
-{
-	unsigned int domain, bus, slot, function;
-	struct pci_dev *pdev = NULL;
-
-	if (!gpu->bdf[0]) {
-		while ((pdev = pci_get_device(SIM_STOCK_VENDOR,
-					      SIM_STOCK_DEVICE, pdev))) {
-			if (sim_function_fits(pdev))
-				return pdev;
-		}
-		pr_err("%s: enable: no free function %04x:%04x behind a root port\n",
-		       sim_name(gpu), SIM_STOCK_VENDOR, SIM_STOCK_DEVICE);
-		return NULL;
-	}
-
-	if (sscanf(gpu->bdf, "%x:%x:%x.%x", &domain, &bus, &slot,
-		   &function) == 4)
-		pdev = pci_get_domain_bus_and_slot(domain, bus,
-						   PCI_DEVFN(slot, function));
-	if (pdev && sim_function_fits(pdev))
-		return pdev;
-	pr_err("%s: bdf %s: enable: must be a %04x:%04x behind a root port, with no driver\n",
-	       sim_name(gpu), gpu->bdf, SIM_STOCK_VENDOR, SIM_STOCK_DEVICE);
-	pci_dev_put(pdev);
-	return NULL;
-}
-
-static int sim_place_memory(struct sim_gpu *gpu)
-{
-	struct sim_gpu *other;
-
-	lockdep_assert_held(&sim_gpus_lock);
-
-	if (!gpu->mem_size)
-		gpu->mem_size = gpu->preset->mem_size;
-	if (!gpu->mem_base) {
-		gpu->mem_base = SIM_MEM_BASE;
-		list_for_each_entry(other, &sim_gpus, list)
-			gpu->mem_base = max_t(u64, gpu->mem_base,
-					      ALIGN(other->mem_base +
-						    other->mem_size, SZ_512M));
-	}
-	if (!PAGE_ALIGNED(gpu->mem_base) || !PAGE_ALIGNED(gpu->mem_size) ||
-	    gpu->mem_base + gpu->mem_size < gpu->mem_base) {
-		pr_err("%s: mem_base %#llx, mem_size %#llx: enable: must be whole pages below 2^64\n",
-		       sim_name(gpu), gpu->mem_base, gpu->mem_size);
-		return -EINVAL;
-	}
-	if (region_intersects(gpu->mem_base, gpu->mem_size,
-			      IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) !=
-	    REGION_DISJOINT) {
-		pr_err("%s: mem_base %#llx, mem_size %#llx: enable: must be RAM hidden by mem=, this is the kernel's\n",
-		       sim_name(gpu), gpu->mem_base, gpu->mem_size);
-		return -EBUSY;
-	}
-	list_for_each_entry(other, &sim_gpus, list) {
-		if (gpu->mem_base < other->mem_base + other->mem_size &&
-		    other->mem_base < gpu->mem_base + gpu->mem_size) {
-			pr_err("%s: mem_base %#llx, mem_size %#llx: enable: overlaps the memory of %s\n",
-			       sim_name(gpu), gpu->mem_base, gpu->mem_size,
-			       sim_name(other));
-			return -EBUSY;
-		}
-	}
-	return 0;
-}
-
-static int sim_add_properties(struct sim_gpu *gpu)
-{
-	u64 base = gpu->prop_base.set ? gpu->prop_base.value : gpu->mem_base;
-	u64 size = gpu->prop_size.set ? gpu->prop_size.value : gpu->mem_size;
-	struct property_entry entries[3] = {};
-	unsigned int n = 0;
-
-	if (gpu->properties != SIM_PROPS_SWNODE)
-		return 0;
-	if (!gpu->prop_base.absent)
-		entries[n++] = PROPERTY_ENTRY_U64("nvidia,gpu-mem-base-pa",
-						  base);
-	if (!gpu->prop_size.absent)
-		entries[n++] = PROPERTY_ENTRY_U64("nvidia,gpu-mem-size", size);
-	return n ? device_create_managed_software_node(&gpu->pdev->dev, entries,
-						       NULL) : 0;
-}
-
-/* The stock function goes, the bus looks again, and finds what @ops show. */
-static int sim_rescan(struct sim_gpu *gpu)
-{
-	lockdep_assert_held(&gpu->mutex);
-
-	if (gpu->pdev) {
-		pci_stop_and_remove_bus_device(gpu->pdev);
-		pci_dev_put(gpu->pdev);
-		gpu->pdev = NULL;
-	}
-	pci_scan_slot(gpu->bus, gpu->devfn);
-	gpu->pdev = pci_get_slot(gpu->bus, gpu->devfn);
-	if (!gpu->pdev)
-		return -ENODEV;
-	pci_assign_unassigned_bus_resources(gpu->bus);
-	return 0;
-}
-
-static void sim_leave_bus(struct sim_gpu *gpu)
-{
-	if (gpu->pdev)
-		pci_stop_and_remove_bus_device(gpu->pdev);
-	pci_dev_put(gpu->pdev);
-	gpu->pdev = NULL;
-	pci_bus_set_ops(gpu->bus, gpu->stock);
-	pci_scan_slot(gpu->bus, gpu->devfn);
-	pci_assign_unassigned_bus_resources(gpu->bus);
-	pci_bus_add_devices(gpu->bus);
-}
-
-static int sim_join_bus(struct sim_gpu *gpu)
-{
-	int ret;
-
-	snprintf(gpu->bdf, sizeof(gpu->bdf), "%s", pci_name(gpu->pdev));
-	gpu->bus = gpu->pdev->bus;
-	gpu->devfn = gpu->pdev->devfn;
-	sim_persona_make(gpu);
-
-	pci_stop_and_remove_bus_device(gpu->pdev);
-	pci_dev_put(gpu->pdev);
-	gpu->pdev = NULL;
-	gpu->ops = *gpu->bus->ops;
-	gpu->ops.read = sim_persona_read;
-	gpu->ops.write = sim_persona_write;
-	gpu->stock = pci_bus_set_ops(gpu->bus, &gpu->ops);
-
-	ret = sim_rescan(gpu);
-	if (!ret)
-		ret = sim_add_properties(gpu);
-	if (!ret)
-		ret = sim_device_start(gpu);
-	if (ret) {
-		sim_device_stop(gpu);
-		sim_leave_bus(gpu);
-		return ret;
-	}
-	pci_bus_add_devices(gpu->bus);
-	return 0;
-}
-
-int sim_enable(struct sim_gpu *gpu)
-{
-	int ret;
-
-	lockdep_assert_held(&gpu->mutex);
-
-	gpu->pdev = sim_function(gpu);
-	if (!gpu->pdev)
-		return -ENODEV;
-
-	mutex_lock(&sim_gpus_lock);
-	ret = sim_place_memory(gpu);
-	if (!ret)
-		list_add_tail(&gpu->list, &sim_gpus);
-	mutex_unlock(&sim_gpus_lock);
-	if (ret)
-		goto out_put;
-
-	ret = sim_memory_start(gpu);
-	if (ret)
-		goto out_list;
-	pci_lock_rescan_remove();
-	ret = sim_join_bus(gpu);
-	pci_unlock_rescan_remove();
-	if (ret)
-		goto out_memory;
-
-	gpu->enabled = true;
-	sim_faults_add(gpu);
-	pr_info("%s: %s at %s, memory %#llx + %#llx\n", sim_name(gpu),
-		gpu->preset->name, gpu->bdf, gpu->mem_base, gpu->mem_size);
-	return 0;
-
-out_memory:
-	sim_memory_stop(gpu);
-out_list:
-	mutex_lock(&sim_gpus_lock);
-	list_del(&gpu->list);
-	mutex_unlock(&sim_gpus_lock);
-out_put:
-	pci_dev_put(gpu->pdev);
-	gpu->pdev = NULL;
-	return ret;
-}
-
-void sim_disable(struct sim_gpu *gpu)
-{
-	lockdep_assert_held(&gpu->mutex);
-
-	if (!gpu->enabled)
-		return;
-	gpu->enabled = false;
-	debugfs_remove_recursive(gpu->debugfs);
-	cancel_delayed_work_sync(&gpu->reset_work);
-	pci_lock_rescan_remove();
-	if (gpu->pdev)
-		pci_stop_and_remove_bus_device(gpu->pdev);
-	sim_device_stop(gpu);
-	sim_leave_bus(gpu);
-	pci_unlock_rescan_remove();
-	sim_memory_stop(gpu);
-	mutex_lock(&sim_gpus_lock);
-	list_del(&gpu->list);
-	mutex_unlock(&sim_gpus_lock);
-}
-
-/* Everything but `enable` is set before the GPU exists. */
-static int sim_begin(struct sim_gpu *gpu, const char *attr)
-{
-	mutex_lock(&gpu->mutex);
-	if (!gpu->enabled)
-		return 0;
-	mutex_unlock(&gpu->mutex);
-	pr_err("%s: %s: set: must be disabled first\n", sim_name(gpu), attr);
-	return -EBUSY;
-}
-
-static ssize_t sim_refuse(struct sim_gpu *gpu, const char *attr,
-			  const char *page, const char *rule)
-{
-	mutex_unlock(&gpu->mutex);
-	pr_err("%s: %s %.32s: set: must be %s\n", sim_name(gpu), attr, page,
-	       rule);
+	pr_err("%s: %s %.*s: set: must be %s\n", sim_name(gpu), attr,
+	       min_t(int, strcspn(page, "\n"), 32), page, rule);
 	return -EINVAL;
 }
 
-static ssize_t sim_end(struct sim_gpu *gpu, size_t count)
-{
-	mutex_unlock(&gpu->mutex);
-	return count;
-}
-
-static int sim_parse_bytes(const char *page, u64 *value)
+static int sim_control_bytes(const char *page, u64 *value)
 {
 	char *end;
 
@@ -284,284 +38,429 @@ static int sim_parse_bytes(const char *page, u64 *value)
 	return *end && *end != '\n' ? -EINVAL : 0;
 }
 
-static ssize_t sim_bdf_show(struct config_item *item, char *page)
+/*
+ * An attribute: sim_control_get_NAME() prints it, sim_control_set_NAME() takes
+ * it; both under sim_lock.
+ */
+#define SIM_ATTR(name)                                                        \
+static ssize_t sim_control_##name##_show(struct config_item *item,            \
+					 char *page)                          \
+{                                                                             \
+	ssize_t ret;                                                          \
+									      \
+	mutex_lock(&sim_lock);                                                \
+	ret = sim_control_get_##name(sim_to_gpu(item), page);                 \
+	mutex_unlock(&sim_lock);                                              \
+	return ret;                                                           \
+}                                                                             \
+									      \
+static ssize_t sim_control_##name##_store(struct config_item *item,           \
+					  const char *page, size_t count)     \
+{                                                                             \
+	struct sim_gpu *gpu = sim_to_gpu(item);                               \
+	ssize_t ret;                                                          \
+									      \
+	mutex_lock(&sim_lock);                                                \
+	if (gpu->enabled && strcmp(#name, "enable")) {                        \
+		pr_err("%s: " #name ": set: must be disabled first\n",        \
+		       sim_name(gpu));                                        \
+		ret = -EBUSY;                                                 \
+	} else {                                                              \
+		ret = sim_control_set_##name(gpu, page);                      \
+	}                                                                     \
+	mutex_unlock(&sim_lock);                                              \
+	return ret ?: count;                                                  \
+}                                                                             \
+CONFIGFS_ATTR(sim_control_, name)
+
+static ssize_t sim_control_get_bdf(struct sim_gpu *gpu, char *page)
 {
-	return sprintf(page, "%s\n", sim_to_gpu(item)->bdf);
+	return sysfs_emit(page, "%s\n", gpu->bdf);
 }
 
-static ssize_t sim_bdf_store(struct config_item *item, const char *page,
-			     size_t count)
+static ssize_t sim_control_set_bdf(struct sim_gpu *gpu, const char *page)
 {
-	struct sim_gpu *gpu = sim_to_gpu(item);
+	size_t length = strcspn(page, "\n");
 	unsigned int part;
 	char rest;
 
-	if (sim_begin(gpu, "bdf"))
-		return -EBUSY;
+	if (!length) {
+		gpu->bdf_set = false;
+		gpu->bdf[0] = 0;
+		return 0;
+	}
 	if (sscanf(page, "%x:%x:%x.%x%c", &part, &part, &part, &part,
-		   &rest) < 4 || strlen(page) > 13)
-		return sim_refuse(gpu, "bdf", page, "an address such as 0000:01:00.0");
-	strscpy(gpu->bdf, page, sizeof(gpu->bdf));
-	gpu->bdf[strcspn(gpu->bdf, "\n")] = 0;
-	return sim_end(gpu, count);
+		   &rest) < 4 || length >= sizeof(gpu->bdf))
+		return sim_control_refuse(gpu, "bdf", page,
+					  "an address such as 0000:01:00.0");
+	memcpy(gpu->bdf, page, length);
+	gpu->bdf[length] = 0;
+	gpu->bdf_set = true;
+	return 0;
 }
-CONFIGFS_ATTR(sim_, bdf);
+SIM_ATTR(bdf);
 
-static ssize_t sim_preset_show(struct config_item *item, char *page)
+/* What comes with a preset can be changed afterwards. */
+static void sim_control_use(struct sim_gpu *gpu,
+			    const struct sim_preset *preset)
 {
-	return sprintf(page, "%s\n", sim_to_gpu(item)->preset->name);
+	gpu->preset = preset;
+	gpu->vendor = PCI_VENDOR_ID_NVIDIA;
+	gpu->device = preset->device;
+	gpu->mem_size = preset->mem_size;
+	gpu->bar0 = SIM_BAR0_MEMORY;
+	gpu->bar0_size = preset->bar0_size;
+	gpu->scrub = preset->scrub;
 }
 
-static ssize_t sim_preset_store(struct config_item *item, const char *page,
-				size_t count)
+static ssize_t sim_control_get_preset(struct sim_gpu *gpu, char *page)
 {
-	struct sim_gpu *gpu = sim_to_gpu(item);
+	return sysfs_emit(page, "%s\n", gpu->preset->name);
+}
+
+static ssize_t sim_control_set_preset(struct sim_gpu *gpu, const char *page)
+{
 	const struct sim_preset *preset = sim_preset_find(page);
 
-	if (sim_begin(gpu, "preset"))
-		return -EBUSY;
 	if (!preset)
-		return sim_refuse(gpu, "preset", page,
-				  "one that `features` lists");
-	gpu->preset = preset;
-	gpu->device = preset->device;
-	gpu->mem_size = 0;
-	return sim_end(gpu, count);
+		return sim_control_refuse(gpu, "preset", page,
+					  "one that `features` lists");
+	sim_control_use(gpu, preset);
+	return 0;
 }
-CONFIGFS_ATTR(sim_, preset);
+SIM_ATTR(preset);
 
-#define SIM_ATTR_U64(field)                                                   \
-static ssize_t sim_##field##_show(struct config_item *item, char *page)       \
-{                                                                             \
-	return sprintf(page, "%#llx\n", (u64)sim_to_gpu(item)->field);        \
-}                                                                             \
-									      \
-static ssize_t sim_##field##_store(struct config_item *item,                  \
-				   const char *page, size_t count)            \
-{                                                                             \
-	struct sim_gpu *gpu = sim_to_gpu(item);                               \
-	u64 value;                                                            \
-									      \
-	if (sim_begin(gpu, #field))                                           \
-		return -EBUSY;                                                \
-	if (sim_parse_bytes(page, &value) ||                                  \
-	    value != (typeof(gpu->field))value)                               \
-		return sim_refuse(gpu, #field, page, "a number");             \
-	gpu->field = value;                                                   \
-	return sim_end(gpu, count);                                           \
-}                                                                             \
-CONFIGFS_ATTR(sim_, field)
+static ssize_t sim_control_get_mem_base(struct sim_gpu *gpu, char *page)
+{
+	u64 base = gpu->mem_base;
 
-SIM_ATTR_U64(mem_base);
-SIM_ATTR_U64(mem_size);
-SIM_ATTR_U64(vendor);
-SIM_ATTR_U64(device);
-SIM_ATTR_U64(scrub);
-SIM_ATTR_U64(training_ms);
+	if (!gpu->enabled && !gpu->mem_base_set)
+		base = sim_enable_next_base();
+	return sysfs_emit(page, "%#llx\n", base);
+}
 
-#define SIM_ATTR_VALUE(field)                                                 \
-static ssize_t sim_##field##_show(struct config_item *item, char *page)       \
-{                                                                             \
-	const struct sim_value *claim = &sim_to_gpu(item)->field;             \
-									      \
-	if (claim->absent)                                                    \
-		return sprintf(page, "absent\n");                             \
-	if (!claim->set)                                                      \
-		return sprintf(page, "true\n");                               \
-	return sprintf(page, "%#llx\n", claim->value);                        \
-}                                                                             \
-									      \
-static ssize_t sim_##field##_store(struct config_item *item,                  \
-				   const char *page, size_t count)            \
-{                                                                             \
-	struct sim_gpu *gpu = sim_to_gpu(item);                               \
-	struct sim_value claim = {};                                          \
-									      \
-	if (sim_begin(gpu, #field))                                           \
-		return -EBUSY;                                                \
-	if (sysfs_streq(page, "absent"))                                      \
-		claim.absent = true;                                          \
-	else if (!sim_parse_bytes(page, &claim.value))                        \
-		claim.set = true;                                             \
-	else if (!sysfs_streq(page, "true"))                                  \
-		return sim_refuse(gpu, #field, page,                          \
-				  "a number, `true` or `absent`");            \
-	gpu->field = claim;                                                   \
-	return sim_end(gpu, count);                                           \
-}                                                                             \
-CONFIGFS_ATTR(sim_, field)
+/* 0 is never RAM that is free, so it means: behind the others'. */
+static ssize_t sim_control_set_mem_base(struct sim_gpu *gpu, const char *page)
+{
+	if (sim_control_bytes(page, &gpu->mem_base))
+		return sim_control_refuse(gpu, "mem_base", page, "an address");
+	gpu->mem_base_set = gpu->mem_base;
+	return 0;
+}
+SIM_ATTR(mem_base);
 
-SIM_ATTR_VALUE(prop_base);
-SIM_ATTR_VALUE(prop_size);
+static ssize_t sim_control_get_mem_size(struct sim_gpu *gpu, char *page)
+{
+	return sysfs_emit(page, "%#llx\n", gpu->mem_size);
+}
 
-static const char *const sim_properties_names[] = {
+static ssize_t sim_control_set_mem_size(struct sim_gpu *gpu, const char *page)
+{
+	u64 size;
+
+	if (sim_control_bytes(page, &size))
+		return sim_control_refuse(gpu, "mem_size", page,
+					  "a number of bytes; K, M and G are known");
+	gpu->mem_size = size ?: gpu->preset->mem_size;
+	return 0;
+}
+SIM_ATTR(mem_size);
+
+static ssize_t sim_control_set_id(struct sim_gpu *gpu, const char *attr,
+				  u16 *id, const char *page)
+{
+	u16 value;
+
+	if (kstrtou16(page, 0, &value) || value == U16_MAX)
+		return sim_control_refuse(gpu, attr, page,
+					  "a number below 0xffff");
+	*id = value;
+	return 0;
+}
+
+static ssize_t sim_control_get_vendor(struct sim_gpu *gpu, char *page)
+{
+	return sysfs_emit(page, "%#06x\n", gpu->vendor);
+}
+
+static ssize_t sim_control_set_vendor(struct sim_gpu *gpu, const char *page)
+{
+	return sim_control_set_id(gpu, "vendor", &gpu->vendor, page);
+}
+SIM_ATTR(vendor);
+
+static ssize_t sim_control_get_device(struct sim_gpu *gpu, char *page)
+{
+	return sysfs_emit(page, "%#06x\n", gpu->device);
+}
+
+static ssize_t sim_control_set_device(struct sim_gpu *gpu, const char *page)
+{
+	return sim_control_set_id(gpu, "device", &gpu->device, page);
+}
+SIM_ATTR(device);
+
+static ssize_t sim_control_get_scrub(struct sim_gpu *gpu, char *page)
+{
+	return sysfs_emit(page, "%d\n", gpu->scrub);
+}
+
+static ssize_t sim_control_set_scrub(struct sim_gpu *gpu, const char *page)
+{
+	if (kstrtobool(page, &gpu->scrub))
+		return sim_control_refuse(gpu, "scrub", page, "0 or 1");
+	return 0;
+}
+SIM_ATTR(scrub);
+
+static ssize_t sim_control_get_training_ms(struct sim_gpu *gpu, char *page)
+{
+	return sysfs_emit(page, "%u\n", READ_ONCE(gpu->training_ms));
+}
+
+static ssize_t sim_control_set_training_ms(struct sim_gpu *gpu,
+					   const char *page)
+{
+	u32 value;
+
+	if (kstrtou32(page, 0, &value) || value > SIM_MS_MAX)
+		return sim_control_refuse(gpu, "training_ms", page,
+					  "milliseconds, at most ten minutes");
+	WRITE_ONCE(gpu->training_ms, value);
+	return 0;
+}
+SIM_ATTR(training_ms);
+
+static ssize_t sim_control_get_claim(const struct sim_claim *claim, char *page)
+{
+	if (claim->absent)
+		return sysfs_emit(page, "absent\n");
+	if (!claim->set)
+		return sysfs_emit(page, "true\n");
+	return sysfs_emit(page, "%#llx\n", claim->value);
+}
+
+static ssize_t sim_control_set_claim(struct sim_gpu *gpu, const char *attr,
+				     struct sim_claim *to, const char *page)
+{
+	struct sim_claim claim = {};
+
+	if (sysfs_streq(page, "absent"))
+		claim.absent = true;
+	else if (!sim_control_bytes(page, &claim.value))
+		claim.set = true;
+	else if (!sysfs_streq(page, "true"))
+		return sim_control_refuse(gpu, attr, page,
+					  "a number, `true` or `absent`");
+	*to = claim;
+	return 0;
+}
+
+static ssize_t sim_control_get_prop_base(struct sim_gpu *gpu, char *page)
+{
+	return sim_control_get_claim(&gpu->prop_base, page);
+}
+
+static ssize_t sim_control_set_prop_base(struct sim_gpu *gpu, const char *page)
+{
+	return sim_control_set_claim(gpu, "prop_base", &gpu->prop_base, page);
+}
+SIM_ATTR(prop_base);
+
+static ssize_t sim_control_get_prop_size(struct sim_gpu *gpu, char *page)
+{
+	return sim_control_get_claim(&gpu->prop_size, page);
+}
+
+static ssize_t sim_control_set_prop_size(struct sim_gpu *gpu, const char *page)
+{
+	return sim_control_set_claim(gpu, "prop_size", &gpu->prop_size, page);
+}
+SIM_ATTR(prop_size);
+
+static const char *const sim_control_properties[] = {
 	[SIM_PROPS_SWNODE] = "swnode",
 	[SIM_PROPS_FIRMWARE] = "firmware",
 	[SIM_PROPS_NONE] = "none",
 };
 
-static ssize_t sim_properties_show(struct config_item *item, char *page)
+static ssize_t sim_control_get_properties(struct sim_gpu *gpu, char *page)
 {
-	return sprintf(page, "%s\n",
-		       sim_properties_names[sim_to_gpu(item)->properties]);
+	return sysfs_emit(page, "%s\n",
+			  sim_control_properties[gpu->properties]);
 }
 
-static ssize_t sim_properties_store(struct config_item *item, const char *page,
-				    size_t count)
+static ssize_t sim_control_set_properties(struct sim_gpu *gpu,
+					  const char *page)
 {
-	struct sim_gpu *gpu = sim_to_gpu(item);
-	int i = sysfs_match_string(sim_properties_names, page);
+	int i = sysfs_match_string(sim_control_properties, page);
 
-	if (sim_begin(gpu, "properties"))
-		return -EBUSY;
 	if (i < 0)
-		return sim_refuse(gpu, "properties", page,
-				  "swnode, firmware or none");
+		return sim_control_refuse(gpu, "properties", page,
+					  "swnode, firmware or none");
 	gpu->properties = i;
-	return sim_end(gpu, count);
+	return 0;
 }
-CONFIGFS_ATTR(sim_, properties);
+SIM_ATTR(properties);
 
-static ssize_t sim_bar0_size_show(struct config_item *item, char *page)
+static ssize_t sim_control_get_bar0_size(struct sim_gpu *gpu, char *page)
 {
-	struct sim_gpu *gpu = sim_to_gpu(item);
-
-	if (gpu->bar0 == SIM_BAR0_IO)
-		return sprintf(page, "io\n");
-	return sprintf(page, "%#x\n", gpu->bar0_size);
+	switch (gpu->bar0) {
+	case SIM_BAR0_IO:
+		return sysfs_emit(page, "io\n");
+	case SIM_BAR0_NONE:
+		return sysfs_emit(page, "0\n");
+	default:
+		return sysfs_emit(page, "%#x\n", gpu->bar0_size);
+	}
 }
 
-static ssize_t sim_bar0_size_store(struct config_item *item, const char *page,
-				   size_t count)
+static ssize_t sim_control_set_bar0_size(struct sim_gpu *gpu, const char *page)
 {
-	struct sim_gpu *gpu = sim_to_gpu(item);
-	enum sim_bar0 kind = SIM_BAR0_MEMORY;
-	u64 size = SZ_16M;
+	u64 size;
 
-	if (sim_begin(gpu, "bar0_size"))
-		return -EBUSY;
-	if (sysfs_streq(page, "io"))
-		kind = SIM_BAR0_IO;
-	else if (sim_parse_bytes(page, &size) ||
-		 (size && (!is_power_of_2(size) || size < SZ_4K ||
-			   size > SZ_16M)))
-		return sim_refuse(gpu, "bar0_size", page,
-				  "0, io, or a power of two from 4K to 16M");
-	else if (!size)
-		kind = SIM_BAR0_NONE;
-	gpu->bar0 = kind;
+	if (sysfs_streq(page, "io")) {
+		gpu->bar0 = SIM_BAR0_IO;
+		gpu->bar0_size = SIM_IO_BYTES;
+		return 0;
+	}
+	if (sim_control_bytes(page, &size) ||
+	    (size && (!is_power_of_2(size) || size < SZ_4K || size > SZ_1G)))
+		return sim_control_refuse(gpu, "bar0_size", page,
+					  "0, io, or a power of two from 4K to 1G");
+	gpu->bar0 = size ? SIM_BAR0_MEMORY : SIM_BAR0_NONE;
 	gpu->bar0_size = size;
-	return sim_end(gpu, count);
+	return 0;
 }
-CONFIGFS_ATTR(sim_, bar0_size);
+SIM_ATTR(bar0_size);
 
-static ssize_t sim_enable_show(struct config_item *item, char *page)
+static ssize_t sim_control_get_enable(struct sim_gpu *gpu, char *page)
 {
-	return sprintf(page, "%d\n", sim_to_gpu(item)->enabled);
+	return sysfs_emit(page, "%d\n", gpu->enabled);
 }
 
-static ssize_t sim_enable_store(struct config_item *item, const char *page,
-				size_t count)
+static ssize_t sim_control_set_enable(struct sim_gpu *gpu, const char *page)
 {
-	struct sim_gpu *gpu = sim_to_gpu(item);
 	bool enable;
-	int ret;
 
-	ret = kstrtobool(page, &enable);
-	if (ret)
-		return ret;
-	mutex_lock(&gpu->mutex);
-	if (enable && !gpu->enabled)
-		ret = sim_enable(gpu);
-	else if (!enable)
-		sim_disable(gpu);
-	mutex_unlock(&gpu->mutex);
-	return ret ?: count;
+	if (kstrtobool(page, &enable))
+		return sim_control_refuse(gpu, "enable", page, "0 or 1");
+	if (enable)
+		return sim_enable(gpu);
+	sim_disable(gpu);
+	return 0;
 }
-CONFIGFS_ATTR(sim_, enable);
+SIM_ATTR(enable);
 
-static struct configfs_attribute *sim_attrs[] = {
-	&sim_attr_bdf,
-	&sim_attr_preset,
-	&sim_attr_mem_base,
-	&sim_attr_mem_size,
-	&sim_attr_vendor,
-	&sim_attr_device,
-	&sim_attr_scrub,
-	&sim_attr_training_ms,
-	&sim_attr_prop_base,
-	&sim_attr_prop_size,
-	&sim_attr_properties,
-	&sim_attr_bar0_size,
-	&sim_attr_enable,
+static struct configfs_attribute *sim_control_attrs[] = {
+	&sim_control_attr_bdf,
+	&sim_control_attr_preset,
+	&sim_control_attr_mem_base,
+	&sim_control_attr_mem_size,
+	&sim_control_attr_vendor,
+	&sim_control_attr_device,
+	&sim_control_attr_bar0_size,
+	&sim_control_attr_properties,
+	&sim_control_attr_prop_base,
+	&sim_control_attr_prop_size,
+	&sim_control_attr_scrub,
+	&sim_control_attr_training_ms,
+	&sim_control_attr_enable,
 	NULL
 };
 
-static void sim_release(struct config_item *item)
+static void sim_control_release(struct config_item *item)
 {
-	struct sim_gpu *gpu = sim_to_gpu(item);
-
-	mutex_lock(&gpu->mutex);
-	sim_disable(gpu);
-	mutex_unlock(&gpu->mutex);
-	mutex_destroy(&gpu->mutex);
-	kfree(gpu);
+	kfree(sim_to_gpu(item));
 }
 
-static struct configfs_item_operations sim_item_ops = {
-	.release = sim_release,
+static struct configfs_item_operations sim_control_item_ops = {
+	.release = sim_control_release,
 };
 
-static const struct config_item_type sim_type = {
-	.ct_item_ops = &sim_item_ops,
-	.ct_attrs = sim_attrs,
+static const struct config_item_type sim_control_type = {
+	.ct_item_ops = &sim_control_item_ops,
+	.ct_attrs = sim_control_attrs,
 	.ct_owner = THIS_MODULE,
 };
 
-static struct config_group *sim_make(struct config_group *group,
-				     const char *name)
+static struct config_item *sim_control_make(struct config_group *group,
+					    const char *name)
 {
 	struct sim_gpu *gpu = kzalloc(sizeof(*gpu), GFP_KERNEL);
 
 	if (!gpu)
 		return ERR_PTR(-ENOMEM);
-	mutex_init(&gpu->mutex);
 	sim_device_init(gpu);
-	gpu->preset = sim_preset_default();
-	gpu->vendor = PCI_VENDOR_ID_NVIDIA;
-	gpu->device = gpu->preset->device;
-	gpu->bar0_size = SZ_16M;
-	config_group_init_type_name(&gpu->group, name, &sim_type);
-	return &gpu->group;
+	sim_control_use(gpu, &sim_presets[0]);
+	config_item_init_type_name(&gpu->item, name, &sim_control_type);
+	sim_faults_add(gpu);
+	return &gpu->item;
 }
 
-static struct configfs_group_operations sim_group_ops = {
-	.make_group = sim_make,
+/* The directory goes, and the GPU with it. */
+static void sim_control_drop(struct config_group *group,
+			     struct config_item *item)
+{
+	struct sim_gpu *gpu = sim_to_gpu(item);
+
+	mutex_lock(&sim_lock);
+	sim_disable(gpu);
+	mutex_unlock(&sim_lock);
+	sim_faults_remove(gpu);
+	config_item_put(item);
+}
+
+static struct configfs_group_operations sim_control_group_ops = {
+	.make_item = sim_control_make,
+	.drop_item = sim_control_drop,
 };
 
-static ssize_t sim_features_show(struct config_item *item, char *page)
+static ssize_t sim_control_features_show(struct config_item *item, char *page)
 {
-	return sprintf(page, "gh200-96 gh200-144 gb200 gb300 cxl tiny memory training flr dead unplug reset_after ras_events acpi\n");
-}
-CONFIGFS_ATTR_RO(sim_, features);
+	const struct sim_preset *preset;
+	int at = 0;
 
-static struct configfs_attribute *sim_root_attrs[] = {
-	&sim_attr_features,
+	for (preset = sim_presets; preset->name; preset++)
+		at += sysfs_emit_at(page, at, "%s ", preset->name);
+	at += sysfs_emit_at(page, at,
+			    "swnode firmware memory training flr hot pm dead unplug aer reset_after scrub ras_events");
+	if (sim_ras_sees_mappings())
+		at += sysfs_emit_at(page, at, " ras_mappings");
+	if (IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		at += sysfs_emit_at(page, at, " poison");
+	return at + sysfs_emit_at(page, at, "\n");
+}
+CONFIGFS_ATTR_RO(sim_control_, features);
+
+static struct configfs_attribute *sim_control_root_attrs[] = {
+	&sim_control_attr_features,
 	NULL
 };
 
-static const struct config_item_type sim_root_type = {
-	.ct_group_ops = &sim_group_ops,
-	.ct_attrs = sim_root_attrs,
+static const struct config_item_type sim_control_root_type = {
+	.ct_group_ops = &sim_control_group_ops,
+	.ct_attrs = sim_control_root_attrs,
 	.ct_owner = THIS_MODULE,
 };
 
-struct configfs_subsystem sim_subsystem = {
+static struct configfs_subsystem sim_control_subsystem = {
 	.su_group = {
 		.cg_item = {
 			.ci_namebuf = "cohgpu",
-			.ci_type = &sim_root_type,
+			.ci_type = &sim_control_root_type,
 		},
 	},
-	.su_mutex = __MUTEX_INITIALIZER(sim_subsystem.su_mutex),
+	.su_mutex = __MUTEX_INITIALIZER(sim_control_subsystem.su_mutex),
 };
+
+int sim_control_init(void)
+{
+	config_group_init(&sim_control_subsystem.su_group);
+	return configfs_register_subsystem(&sim_control_subsystem);
+}
+
+void sim_control_exit(void)
+{
+	configfs_unregister_subsystem(&sim_control_subsystem);
+}

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * debugfs: the device's side of memory, what the device has seen, and faults on
- * demand, in a folder for each GPU.
+ * demand, in a folder for each GPU that is there as long as its configfs
+ * directory, so that faults can be set before the GPU is enabled.
  */
 #define pr_fmt(fmt) "cohgpu-sim: " fmt
 
-#include <linux/kstrtox.h>
+#include <linux/debugfs.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/uaccess.h>
 
 #include "sim.h"
 
 #define SIM_WORD 32
+#define SIM_UNPLUG_WAIT 100
 
-static const char *const sim_training_names[] = {
+static struct dentry *sim_faults_root;
+
+static const char *const sim_faults_training[] = {
 	[SIM_TRAIN_NORMAL] = "normal",
 	[SIM_TRAIN_STUCK_C2C] = "stuck-c2c",
 	[SIM_TRAIN_STUCK_HBM] = "stuck-hbm",
@@ -21,24 +26,51 @@ static const char *const sim_training_names[] = {
 	[SIM_TRAIN_MANUAL] = "manual",
 };
 
-static const char *const sim_flr_names[] = {
+static const char *const sim_faults_flr[] = {
 	[SIM_FLR_NORMAL] = "normal",
 	[SIM_FLR_SLOW] = "slow",
 	[SIM_FLR_REFUSED] = "refused",
 };
 
-static int sim_word_get(const char __user *buf, size_t count, char *word)
+enum sim_faults_aer {
+	SIM_AER_CORRECTABLE,
+	SIM_AER_NONFATAL,
+	SIM_AER_FATAL,
+};
+
+static const char *const sim_faults_aer[] = {
+	[SIM_AER_CORRECTABLE] = "correctable",
+	[SIM_AER_NONFATAL] = "uncorrectable",
+	[SIM_AER_FATAL] = "fatal",
+};
+
+/* Which of @names was written; the log tells which there are if none was. */
+static int sim_faults_match(struct sim_gpu *gpu, const char *file,
+			    const char __user *buf, size_t count,
+			    const char *const *names, unsigned int n)
 {
-	if (count >= SIM_WORD)
-		return -EINVAL;
-	if (copy_from_user(word, buf, count))
-		return -EFAULT;
-	word[count] = 0;
-	return 0;
+	char word[SIM_WORD] = "", all[96] = "";
+	unsigned int i, at = 0;
+	int found;
+
+	if (count < sizeof(word)) {
+		if (copy_from_user(word, buf, count))
+			return -EFAULT;
+		word[count] = 0;
+		found = __sysfs_match_string(names, n, word);
+		if (found >= 0)
+			return found;
+	}
+	for (i = 0; i < n; i++)
+		at += scnprintf(all + at, sizeof(all) - at, " %s", names[i]);
+	strim(word);
+	pr_err("%s: %s %s: write: must be one of:%s\n", sim_name(gpu), file,
+	       word, all);
+	return -EINVAL;
 }
 
-static ssize_t sim_words_read(char __user *buf, size_t count, loff_t *ppos,
-			      const char *word)
+static ssize_t sim_faults_show_word(char __user *buf, size_t count,
+				    loff_t *ppos, const char *word)
 {
 	char line[SIM_WORD];
 	int length = scnprintf(line, sizeof(line), "%s\n", word);
@@ -46,144 +78,442 @@ static ssize_t sim_words_read(char __user *buf, size_t count, loff_t *ppos,
 	return simple_read_from_buffer(buf, count, ppos, line, length);
 }
 
-/* Which of @names was written; the log names the rule if none was. */
-static int sim_words_match(const char __user *buf, size_t count,
-			   const char *const *names, size_t n, const char *file)
+static ssize_t sim_faults_training_read(struct file *filp, char __user *buf,
+					size_t count, loff_t *ppos)
 {
-	char word[SIM_WORD];
-	int i = sim_word_get(buf, count, word);
+	struct sim_gpu *gpu = filp->private_data;
 
-	if (i)
-		return i;
-	i = __sysfs_match_string(names, n, word);
+	return sim_faults_show_word(buf, count, ppos,
+				    sim_faults_training[READ_ONCE(gpu->training)]);
+}
+
+static ssize_t sim_faults_training_write(struct file *filp,
+					 const char __user *buf, size_t count,
+					 loff_t *ppos)
+{
+	struct sim_gpu *gpu = filp->private_data;
+	int i = sim_faults_match(gpu, "training", buf, count,
+				 sim_faults_training,
+				 ARRAY_SIZE(sim_faults_training));
+
 	if (i < 0)
-		pr_err("%s %s: write: must be one of its words\n", file, word);
-	return i;
+		return i;
+	WRITE_ONCE(gpu->training, i);
+	return count;
 }
 
-#define SIM_WORDS(field, names)                                               \
-static ssize_t sim_##field##_read(struct file *file, char __user *buf,        \
-				  size_t count, loff_t *ppos)                 \
-{                                                                             \
-	struct sim_gpu *gpu = file->private_data;                             \
-									      \
-	return sim_words_read(buf, count, ppos, names[gpu->field]);           \
-}                                                                             \
-									      \
-static ssize_t sim_##field##_write(struct file *file, const char __user *buf, \
-				   size_t count, loff_t *ppos)                \
-{                                                                             \
-	struct sim_gpu *gpu = file->private_data;                             \
-	int i = sim_words_match(buf, count, names, ARRAY_SIZE(names),         \
-				#field);                                      \
-									      \
-	if (i < 0)                                                            \
-		return i;                                                     \
-	gpu->field = i;                                                       \
-	return count;                                                         \
-}                                                                             \
-									      \
-static const struct file_operations sim_##field##_fops = {                    \
-	.owner = THIS_MODULE,                                                 \
-	.open = simple_open,                                                  \
-	.read = sim_##field##_read,                                           \
-	.write = sim_##field##_write,                                         \
-}
+static const struct file_operations sim_faults_training_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.read = sim_faults_training_read,
+	.write = sim_faults_training_write,
+};
 
-SIM_WORDS(training, sim_training_names);
-SIM_WORDS(flr, sim_flr_names);
-
-#define SIM_NUMBER(name, get, set)                                            \
-static int sim_##name##_get(void *data, u64 *value)                           \
-{                                                                             \
-	struct sim_gpu *gpu = data;                                           \
-									      \
-	*value = get;                                                         \
-	return 0;                                                             \
-}                                                                             \
-									      \
-static int sim_##name##_set(void *data, u64 value)                            \
-{                                                                             \
-	struct sim_gpu *gpu = data;                                           \
-									      \
-	set;                                                                  \
-	return 0;                                                             \
-}                                                                             \
-									      \
-DEFINE_DEBUGFS_ATTRIBUTE(sim_##name##_fops, sim_##name##_get,                 \
-			 sim_##name##_set, "%llu\n")
-
-static void sim_reset_after(struct sim_gpu *gpu, u64 ms)
+static ssize_t sim_faults_flr_read(struct file *filp, char __user *buf,
+				   size_t count, loff_t *ppos)
 {
-	schedule_delayed_work(&gpu->reset_work, msecs_to_jiffies(ms));
+	struct sim_gpu *gpu = filp->private_data;
+
+	return sim_faults_show_word(buf, count, ppos,
+				    sim_faults_flr[READ_ONCE(gpu->flr)]);
 }
 
-/* As a hand pulls it out: first it is silent, then it is gone. */
-static void sim_unplug(struct sim_gpu *gpu)
+/* A device that was silent because of its last FLR answers again. */
+static ssize_t sim_faults_flr_write(struct file *filp, const char __user *buf,
+				    size_t count, loff_t *ppos)
 {
-	struct pci_dev *pdev = gpu->pdev;
+	struct sim_gpu *gpu = filp->private_data;
+	int i = sim_faults_match(gpu, "flr", buf, count, sim_faults_flr,
+				 ARRAY_SIZE(sim_faults_flr));
+	unsigned long flags;
 
-	gpu->dead = true;
-	pci_dev_get(pdev);
-	pci_lock_rescan_remove();
-	pdev->error_state = pci_channel_io_perm_failure;
-	pci_stop_and_remove_bus_device(pdev);
-	pci_unlock_rescan_remove();
-	pci_dev_put(pdev);
+	if (i < 0)
+		return i;
+	raw_spin_lock_irqsave(&gpu->lock, flags);
+	gpu->flr = i;
+	gpu->silent = false;
+	raw_spin_unlock_irqrestore(&gpu->lock, flags);
+	return count;
 }
 
-SIM_NUMBER(training_ms, gpu->training_ms, gpu->training_ms = value);
-SIM_NUMBER(train, gpu->ready, sim_device_train(gpu));
-SIM_NUMBER(untrain, !gpu->ready, sim_device_untrain(gpu));
-SIM_NUMBER(ras_events, gpu->ras_events, gpu->ras_events = value);
-SIM_NUMBER(flr_ms, gpu->flr_ms, gpu->flr_ms = value);
-SIM_NUMBER(dead, gpu->dead, gpu->dead = value);
-SIM_NUMBER(unplug, gpu->dead, if (value) sim_unplug(gpu));
-SIM_NUMBER(reset_after_ms, delayed_work_pending(&gpu->reset_work), sim_reset_after(gpu, value));
+static const struct file_operations sim_faults_flr_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.read = sim_faults_flr_read,
+	.write = sim_faults_flr_write,
+};
 
-static int sim_ready_get(void *data, u64 *value)
+static int sim_faults_check(struct sim_gpu *gpu, const char *file, u64 value,
+			    u64 max)
 {
-	*value = ((struct sim_gpu *)data)->ready;
+	if (value <= max)
+		return 0;
+	pr_err("%s: %s %llu: write: must be at most %llu\n", sim_name(gpu),
+	       file, value, max);
+	return -EINVAL;
+}
+
+/* A number that can be read and written. */
+#define SIM_FAULTS_NUMBER(name)                                               \
+DEFINE_SIMPLE_ATTRIBUTE(sim_faults_##name##_fops, sim_faults_get_##name,      \
+			sim_faults_set_##name, "%llu\n")
+
+static int sim_faults_get_training_ms(void *data, u64 *value)
+{
+	struct sim_gpu *gpu = data;
+
+	*value = READ_ONCE(gpu->training_ms);
 	return 0;
 }
-DEFINE_DEBUGFS_ATTRIBUTE(sim_ready_fops, sim_ready_get, NULL, "%llu\n");
 
-static int sim_resets_show(struct seq_file *seq, void *unused)
+static int sim_faults_set_training_ms(void *data, u64 value)
+{
+	struct sim_gpu *gpu = data;
+	int ret = sim_faults_check(gpu, "training_ms", value, SIM_MS_MAX);
+
+	if (!ret)
+		WRITE_ONCE(gpu->training_ms, value);
+	return ret;
+}
+
+SIM_FAULTS_NUMBER(training_ms);
+
+static int sim_faults_get_flr_ms(void *data, u64 *value)
+{
+	struct sim_gpu *gpu = data;
+
+	*value = READ_ONCE(gpu->flr_ms);
+	return 0;
+}
+
+static int sim_faults_set_flr_ms(void *data, u64 value)
+{
+	struct sim_gpu *gpu = data;
+	int ret = sim_faults_check(gpu, "flr_ms", value, SIM_MS_MAX);
+
+	if (!ret)
+		WRITE_ONCE(gpu->flr_ms, value);
+	return ret;
+}
+
+SIM_FAULTS_NUMBER(flr_ms);
+
+static int sim_faults_get_cxl_allowance(void *data, u64 *value)
+{
+	struct sim_gpu *gpu = data;
+
+	*value = READ_ONCE(gpu->cxl_allowance);
+	return 0;
+}
+
+static int sim_faults_set_cxl_allowance(void *data, u64 value)
+{
+	struct sim_gpu *gpu = data;
+	int ret = sim_faults_check(gpu, "cxl_allowance", value, 7);
+
+	if (!ret)
+		WRITE_ONCE(gpu->cxl_allowance, value);
+	return ret;
+}
+
+SIM_FAULTS_NUMBER(cxl_allowance);
+
+static int sim_faults_get_dead(void *data, u64 *value)
+{
+	struct sim_gpu *gpu = data;
+
+	*value = READ_ONCE(gpu->dead);
+	return 0;
+}
+
+static int sim_faults_set_dead(void *data, u64 value)
+{
+	struct sim_gpu *gpu = data;
+	int ret = sim_faults_check(gpu, "dead", value, 1);
+
+	if (!ret)
+		WRITE_ONCE(gpu->dead, value);
+	return ret;
+}
+
+SIM_FAULTS_NUMBER(dead);
+
+static int sim_faults_get_ready(void *data, u64 *value)
+{
+	struct sim_gpu *gpu = data;
+
+	*value = READ_ONCE(gpu->ready);
+	return 0;
+}
+
+DEFINE_SIMPLE_ATTRIBUTE(sim_faults_ready_fops, sim_faults_get_ready, NULL,
+			"%llu\n");
+
+/*
+ * Something that is done when a number is written, to a GPU that is enabled.
+ * @unless_zero: a zero does nothing.
+ */
+static int sim_faults_do(struct sim_gpu *gpu, const char *file, u64 value,
+			 bool unless_zero,
+			 int (*act)(struct sim_gpu *gpu, u64 value))
+{
+	int ret = -ENODEV;
+
+	if (unless_zero && !value)
+		return 0;
+	down_read(&gpu->alive);
+	if (gpu->enabled)
+		ret = act(gpu, value);
+	else
+		pr_err("%s: %s: write: must be enabled\n", sim_name(gpu), file);
+	up_read(&gpu->alive);
+	return ret;
+}
+
+#define SIM_FAULTS_ACT(name, unless_zero)                                     \
+static int sim_faults_do_##name(void *data, u64 value)                        \
+{                                                                             \
+	return sim_faults_do(data, #name, value, unless_zero,                 \
+			     sim_faults_##name);                              \
+}                                                                             \
+DEFINE_SIMPLE_ATTRIBUTE(sim_faults_##name##_fops, NULL,                       \
+			sim_faults_do_##name, "%llu\n")
+
+static int sim_faults_train(struct sim_gpu *gpu, u64 value)
+{
+	sim_device_train(gpu);
+	return 0;
+}
+
+SIM_FAULTS_ACT(train, true);
+
+static int sim_faults_untrain(struct sim_gpu *gpu, u64 value)
+{
+	sim_device_untrain(gpu);
+	return 0;
+}
+
+SIM_FAULTS_ACT(untrain, true);
+
+static int sim_faults_reset_after_ms(struct sim_gpu *gpu, u64 value)
+{
+	int ret = sim_faults_check(gpu, "reset_after_ms", value, SIM_MS_MAX);
+
+	if (ret)
+		return ret;
+	mod_delayed_work(system_long_wq, &gpu->reset_work,
+			 msecs_to_jiffies(value));
+	return 0;
+}
+
+SIM_FAULTS_ACT(reset_after_ms, false);
+
+/* The kernel is told, and given a moment: a driver may hold the device long. */
+static int sim_faults_unplug(struct sim_gpu *gpu, u64 value)
+{
+	WRITE_ONCE(gpu->dead, true);
+	queue_work(system_long_wq, &gpu->unplug_work);
+	schedule_timeout_killable(msecs_to_jiffies(SIM_UNPLUG_WAIT));
+	return 0;
+}
+
+SIM_FAULTS_ACT(unplug, true);
+
+/* Poison in device memory, as the platform reports it: @value is where. */
+static int sim_faults_poison(struct sim_gpu *gpu, u64 value)
+{
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+		return -EOPNOTSUPP;
+	if (value >= gpu->mem_size) {
+		pr_err("%s: poison %#llx: write: must be in %#llx bytes of memory\n",
+		       sim_name(gpu), value, gpu->mem_size);
+		return -EINVAL;
+	}
+	memory_failure_queue((gpu->mem_base + value) >> PAGE_SHIFT, 0);
+	return 0;
+}
+
+SIM_FAULTS_ACT(poison, false);
+
+#ifdef COHGPU_HAVE_COR_ERROR_DETECTED
+static int sim_faults_correctable(const struct pci_error_handlers *handlers,
+				  struct pci_dev *pdev)
+{
+	if (!handlers || !handlers->cor_error_detected)
+		return -ENOTTY;
+	handlers->cor_error_detected(pdev);
+	return 0;
+}
+#else
+static int sim_faults_correctable(const struct pci_error_handlers *handlers,
+				  struct pci_dev *pdev)
+{
+	return -ENOTTY;
+}
+#endif
+
+/*
+ * What the kernel's AER service does with an error of this device, done
+ * without a root port that reports it: the driver is called.
+ */
+static int sim_faults_report(struct pci_dev *pdev, enum sim_faults_aer aer)
+{
+	const struct pci_error_handlers *handlers;
+	int ret = -ENOTTY;
+
+	device_lock(&pdev->dev);
+	handlers = pdev->driver ? pdev->driver->err_handler : NULL;
+	switch (aer) {
+	case SIM_AER_CORRECTABLE:
+		ret = sim_faults_correctable(handlers, pdev);
+		break;
+	case SIM_AER_NONFATAL:
+	case SIM_AER_FATAL:
+		if (!handlers || !handlers->error_detected)
+			break;
+		handlers->error_detected(pdev, aer == SIM_AER_FATAL ?
+						       pci_channel_io_frozen :
+						       pci_channel_io_normal);
+		if (handlers->resume)
+			handlers->resume(pdev);
+		ret = 0;
+		break;
+	}
+	device_unlock(&pdev->dev);
+	return ret;
+}
+
+static ssize_t sim_faults_aer_write(struct file *filp, const char __user *buf,
+				    size_t count, loff_t *ppos)
+{
+	struct sim_gpu *gpu = filp->private_data;
+	int i = sim_faults_match(gpu, "aer", buf, count, sim_faults_aer,
+				 ARRAY_SIZE(sim_faults_aer));
+	struct pci_dev *pdev;
+	int ret = -ENODEV;
+
+	if (i < 0)
+		return i;
+	down_read(&gpu->alive);
+	pdev = sim_bus_function(gpu);
+	up_read(&gpu->alive);
+	if (pdev)
+		ret = sim_faults_report(pdev, i);
+	pci_dev_put(pdev);
+	if (ret)
+		pr_err("%s: aer %s: write: the function must have a driver that handles it\n",
+		       sim_name(gpu), sim_faults_aer[i]);
+	return ret ?: count;
+}
+
+static const struct file_operations sim_faults_aer_fops = {
+	.owner = THIS_MODULE,
+	.open = simple_open,
+	.write = sim_faults_aer_write,
+};
+
+static int sim_faults_get_ras(void *data, u64 *value)
+{
+	struct sim_gpu *gpu = data;
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&gpu->lock, flags);
+	*value = gpu->ras[SIM_RAS_WRITTEN] + gpu->ras[SIM_RAS_MAPPED];
+	raw_spin_unlock_irqrestore(&gpu->lock, flags);
+	return 0;
+}
+
+static int sim_faults_clear_ras(void *data, u64 value)
+{
+	struct sim_gpu *gpu = data;
+	unsigned long flags;
+
+	if (value) {
+		pr_err("%s: ras_events %llu: write: must be 0\n", sim_name(gpu),
+		       value);
+		return -EINVAL;
+	}
+	raw_spin_lock_irqsave(&gpu->lock, flags);
+	memset(gpu->ras, 0, sizeof(gpu->ras));
+	raw_spin_unlock_irqrestore(&gpu->lock, flags);
+	return 0;
+}
+
+DEFINE_SIMPLE_ATTRIBUTE(sim_faults_ras_fops, sim_faults_get_ras,
+			sim_faults_clear_ras, "%llu\n");
+
+static int sim_faults_detail_show(struct seq_file *seq, void *unused)
+{
+	struct sim_gpu *gpu = seq->private;
+
+	seq_printf(seq, "written %llu\nmapped %llu\n",
+		   READ_ONCE(gpu->ras[SIM_RAS_WRITTEN]),
+		   READ_ONCE(gpu->ras[SIM_RAS_MAPPED]));
+	return 0;
+}
+
+DEFINE_SHOW_ATTRIBUTE(sim_faults_detail);
+
+static int sim_faults_resets_show(struct seq_file *seq, void *unused)
 {
 	struct sim_gpu *gpu = seq->private;
 
 	seq_printf(seq, "flr %llu\nhot %llu\npm %llu\n",
-		   gpu->resets[SIM_RESET_FLR], gpu->resets[SIM_RESET_HOT],
-		   gpu->resets[SIM_RESET_PM]);
+		   READ_ONCE(gpu->resets[SIM_RESET_FLR]),
+		   READ_ONCE(gpu->resets[SIM_RESET_HOT]),
+		   READ_ONCE(gpu->resets[SIM_RESET_PM]));
 	return 0;
 }
-DEFINE_SHOW_ATTRIBUTE(sim_resets);
+
+DEFINE_SHOW_ATTRIBUTE(sim_faults_resets);
+
+static const struct {
+	const char *name;
+	umode_t mode;
+	const struct file_operations *fops;
+} sim_faults_files[] = {
+	{ "memory", 0600, &sim_memory_fops },
+	{ "training", 0600, &sim_faults_training_fops },
+	{ "training_ms", 0600, &sim_faults_training_ms_fops },
+	{ "train", 0200, &sim_faults_train_fops },
+	{ "untrain", 0200, &sim_faults_untrain_fops },
+	{ "ready", 0400, &sim_faults_ready_fops },
+	{ "cxl_allowance", 0600, &sim_faults_cxl_allowance_fops },
+	{ "resets", 0400, &sim_faults_resets_fops },
+	{ "ras_events", 0600, &sim_faults_ras_fops },
+	{ "ras_detail", 0400, &sim_faults_detail_fops },
+	{ "flr", 0600, &sim_faults_flr_fops },
+	{ "flr_ms", 0600, &sim_faults_flr_ms_fops },
+	{ "dead", 0600, &sim_faults_dead_fops },
+	{ "unplug", 0200, &sim_faults_unplug_fops },
+	{ "aer", 0200, &sim_faults_aer_fops },
+	{ "poison", 0200, &sim_faults_poison_fops },
+	{ "reset_after_ms", 0200, &sim_faults_reset_after_ms_fops },
+};
 
 void sim_faults_add(struct sim_gpu *gpu)
 {
-	static const struct {
-		const char *name;
-		const struct file_operations *fops;
-	} files[] = {
-		{ "memory", &sim_memory_fops },
-		{ "training", &sim_training_fops },
-		{ "training_ms", &sim_training_ms_fops },
-		{ "train", &sim_train_fops },
-		{ "untrain", &sim_untrain_fops },
-		{ "ready", &sim_ready_fops },
-		{ "resets", &sim_resets_fops },
-		{ "ras_events", &sim_ras_events_fops },
-		{ "flr", &sim_flr_fops },
-		{ "flr_ms", &sim_flr_ms_fops },
-		{ "dead", &sim_dead_fops },
-		{ "unplug", &sim_unplug_fops },
-		{ "reset_after_ms", &sim_reset_after_ms_fops },
-	};
 	unsigned int i;
 
-	gpu->debugfs = debugfs_create_dir(config_item_name(&gpu->group.cg_item),
-					  sim_debugfs);
-	for (i = 0; i < ARRAY_SIZE(files); i++)
-		debugfs_create_file(files[i].name, 0600, gpu->debugfs, gpu,
-				    files[i].fops);
+	gpu->debugfs = debugfs_create_dir(sim_name(gpu), sim_faults_root);
+	for (i = 0; i < ARRAY_SIZE(sim_faults_files); i++)
+		debugfs_create_file(sim_faults_files[i].name,
+				    sim_faults_files[i].mode, gpu->debugfs, gpu,
+				    sim_faults_files[i].fops);
+}
+
+/* Returns when nobody is in a file any more. */
+void sim_faults_remove(struct sim_gpu *gpu)
+{
+	debugfs_remove_recursive(gpu->debugfs);
+}
+
+void sim_faults_init(void)
+{
+	sim_faults_root = debugfs_create_dir("cohgpu", NULL);
+}
+
+void sim_faults_exit(void)
+{
+	debugfs_remove_recursive(sim_faults_root);
 }

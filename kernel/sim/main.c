@@ -2,18 +2,26 @@
 /*
  * cohgpu-sim: simulated coherent GPUs, for machines that have none.
  *
- * A test module: it makes a stock PCI function look like a GPU whose memory is
- * RAM that the kernel was told not to use. It knows no driver.
+ * A test module: it makes a stock PCI function of QEMU look like a GPU whose
+ * memory is RAM that the kernel was told not to use. It knows no driver.
+ * docs/simulator.md is the user's guide.
+ *
+ *	control.c	configfs: which GPU, and when
+ *	preset.c	the machines that can be played
+ *	enable.c	puts a GPU on its bus and takes it off
+ *	bus.c		the bus's config accessors, and scans
+ *	persona.c	config space
+ *	firmware.c	properties on the function
+ *	device.c	trainings and resets
+ *	memory.c	device memory, its device's side, early writes
+ *	ras.c		early mappings
+ *	faults.c	debugfs: faults on demand
  */
 #define pr_fmt(fmt) "cohgpu-sim: " fmt
 
 #include <linux/module.h>
 
 #include "sim.h"
-
-DEFINE_MUTEX(sim_gpus_lock); /* guards sim_gpus */
-LIST_HEAD(sim_gpus);
-struct dentry *sim_debugfs;
 
 static bool force;
 module_param(force, bool, 0444);
@@ -33,22 +41,32 @@ static int __init sim_init(void)
 	int ret;
 
 	if (pci_dev_present(sim_real) && !force) {
-		pr_err("load: there is a real GPU of the kind that is simulated; force=1 to load beside it\n");
+		pr_err("load: there is a real GPU of a kind that is simulated; force=1 loads beside it\n");
 		return -EBUSY;
 	}
 
-	sim_debugfs = debugfs_create_dir("cohgpu", NULL);
-	config_group_init(&sim_subsystem.su_group);
-	ret = configfs_register_subsystem(&sim_subsystem);
+	ret = sim_firmware_init();
 	if (ret)
-		debugfs_remove_recursive(sim_debugfs);
+		return ret;
+	sim_ras_init();
+	sim_faults_init();
+	ret = sim_control_init();
+	if (ret) {
+		sim_faults_exit();
+		sim_ras_exit();
+		sim_firmware_exit();
+	}
 	return ret;
 }
 
+/* Directories in configfs hold the module, so no GPU is enabled any more. */
 static void __exit sim_exit(void)
 {
-	configfs_unregister_subsystem(&sim_subsystem);
-	debugfs_remove_recursive(sim_debugfs);
+	sim_control_exit();
+	sim_faults_exit();
+	sim_ras_exit();
+	sim_firmware_exit();
+	sim_bus_exit();
 }
 
 module_init(sim_init);

@@ -1,29 +1,86 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Device memory as the device sees it, and who touches it too early.
+ * Device memory as the device sees it, and who writes to it too early.
  *
  * Device memory is RAM that the kernel was told not to know. While it is not
  * ready the hardware answers reads with ~0 and drops writes. RAM cannot be made
- * to do that, but two patches of it can be played: the first 64 KiB of the
- * memory, and the first 64 KiB of what a GPU with the MIG bug has its guests
- * map uncached. When readiness is lost their contents are kept aside and
- * replaced by ~0; when it is reached they are put back, and every byte that is
- * no longer ~0 was written too early: a corrected RAS event, on real hardware.
- * An early read finds ~0 instead of the contents. Accesses elsewhere are not
- * noticed. The device itself always sees the contents.
+ * to do that, but patches of it can be played: the first 64 KiB of the memory
+ * and of its last GiB (where windows begin), the last 64 KiB, and a page at
+ * every eighth. When readiness is lost their contents are kept aside and
+ * replaced by ~0; when it comes back so do they, and every byte that is not ~0
+ * any more was written too early, which on real hardware is a corrected RAS
+ * event. An early read finds ~0. What is not noticed: accesses elsewhere, reads
+ * as such, writes of 0xFF, and who it was. ras.c watches mappings in addition.
  *
- * x86 insists that all mappings of a page agree in their cache attribute. So
- * the uncached part is mapped write-combining here, too.
+ * Kernel mappings: on x86 the kernel keeps one memory type for each physical
+ * page, so that a cacheable mapping of ours could change or refuse what a
+ * driver asks for. vmap_pfn() goes past those books and is used where the
+ * kernel has it. Else memremap() is, with the type that no later request can
+ * conflict with: write-combining. The file `memory` maps what it copies and
+ * unmaps it at once.
  */
 #define pr_fmt(fmt) "cohgpu-sim: " fmt
 
 #include <linux/fs.h>
 #include <linux/io.h>
+#include <linux/sched/signal.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/vmalloc.h>
 
 #include "sim.h"
+
+#define SIM_PATCH_BYTES SZ_64K
+#define SIM_PIECE SZ_64K
+#define SIM_SPREAD 8
+#define SIM_SCRUB SZ_16M
+#define SIM_SCRUB_ALL SZ_256M
+
+static void *sim_memory_vmap(u64 phys, size_t bytes)
+{
+	unsigned int n = bytes >> PAGE_SHIFT, i;
+	unsigned long *pfns;
+	void *map;
+
+	pfns = kmalloc_array(n, sizeof(*pfns), GFP_KERNEL);
+	if (!pfns)
+		return NULL;
+	for (i = 0; i < n; i++)
+		pfns[i] = (phys >> PAGE_SHIFT) + i;
+	map = vmap_pfn(pfns, n, PAGE_KERNEL);
+	kfree(pfns);
+	return map;
+}
+
+static void *sim_memory_remap(u64 phys, size_t bytes)
+{
+	void *map = NULL;
+
+	sim_ras_own(true);
+	if (IS_ENABLED(CONFIG_X86_PAT))
+		map = memremap(phys, bytes, MEMREMAP_WC);
+	if (!map)
+		map = memremap(phys, bytes, MEMREMAP_WB);
+	sim_ras_own(false);
+	return map;
+}
+
+/* Whole pages of device memory. */
+static void *sim_memory_map(struct sim_gpu *gpu, u64 offset, size_t bytes)
+{
+	if (IS_ENABLED(CONFIG_VMAP_PFN))
+		return sim_memory_vmap(gpu->mem_base + offset, bytes);
+	return sim_memory_remap(gpu->mem_base + offset, bytes);
+}
+
+static void sim_memory_unmap(void *map)
+{
+	if (IS_ENABLED(CONFIG_VMAP_PFN))
+		vunmap(map);
+	else
+		memunmap(map);
+}
 
 /* Contents are put aside: from now on the hardware answers. */
 void sim_memory_cover(struct sim_gpu *gpu)
@@ -32,13 +89,15 @@ void sim_memory_cover(struct sim_gpu *gpu)
 
 	lockdep_assert_held(&gpu->lock);
 
-	for (i = 0; i < SIM_PATCHES; i++) {
-		if (!gpu->patches[i].at)
-			continue;
-		memcpy(gpu->patches[i].kept, gpu->patches[i].at,
-		       SIM_PATCH_BYTES);
-		memset(gpu->patches[i].at, 0xFF, SIM_PATCH_BYTES);
+	if (gpu->covered)
+		return;
+	for (i = 0; i < gpu->n_patches; i++) {
+		struct sim_patch *patch = &gpu->patches[i];
+
+		memcpy(patch->kept, patch->map, patch->bytes);
+		memset(patch->map, 0xFF, patch->bytes);
 	}
+	gpu->covered = true;
 }
 
 void sim_memory_uncover(struct sim_gpu *gpu)
@@ -47,153 +106,253 @@ void sim_memory_uncover(struct sim_gpu *gpu)
 
 	lockdep_assert_held(&gpu->lock);
 
-	for (i = 0; i < SIM_PATCHES; i++) {
-		if (!gpu->patches[i].at)
-			continue;
-		if (memchr_inv(gpu->patches[i].at, 0xFF, SIM_PATCH_BYTES)) {
-			gpu->ras_events++;
-			pr_info_ratelimited("%s: corrected RAS event: memory written before it was ready\n",
-					    gpu->group.cg_item.ci_name);
+	if (!gpu->covered)
+		return;
+	for (i = 0; i < gpu->n_patches; i++) {
+		struct sim_patch *patch = &gpu->patches[i];
+		u8 *found = memchr_inv(patch->map, 0xFF, patch->bytes);
+
+		if (found) {
+			gpu->ras[SIM_RAS_WRITTEN]++;
+			SIM_RAS_LOG(gpu, "written",
+				    patch->offset + (found - (u8 *)patch->map));
 		}
-		if (gpu->scrub)
-			memset(gpu->patches[i].kept, 0, SIM_PATCH_BYTES);
-		memcpy(gpu->patches[i].at, gpu->patches[i].kept,
-		       SIM_PATCH_BYTES);
+		memcpy(patch->map, patch->kept, patch->bytes);
+	}
+	gpu->covered = false;
+}
+
+/*
+ * Copy between @buf and @map, which is device memory at @offset; what is
+ * covered there is kept elsewhere.
+ */
+static void sim_memory_copy(struct sim_gpu *gpu, void *map, u64 offset,
+			    void *buf, size_t bytes, bool write)
+{
+	struct sim_patch *patch;
+	unsigned int i;
+
+	lockdep_assert_held(&gpu->lock);
+
+	while (bytes) {
+		size_t piece = bytes;
+		void *at = map;
+
+		for (i = 0; gpu->covered && i < gpu->n_patches; i++) {
+			patch = &gpu->patches[i];
+			if (offset >= patch->offset + patch->bytes)
+				continue;
+			if (offset < patch->offset) {
+				piece = min_t(u64, piece,
+					      patch->offset - offset);
+				continue;
+			}
+			at = patch->kept + (offset - patch->offset);
+			piece = min_t(u64, piece, patch->offset +
+						  patch->bytes - offset);
+			break;
+		}
+		if (!buf)
+			memset(at, 0, piece);
+		else if (write)
+			memcpy(at, buf, piece);
+		else
+			memcpy(buf, at, piece);
+		if (buf)
+			buf += piece;
+		map += piece;
+		offset += piece;
+		bytes -= piece;
 	}
 }
 
-/* Where the part begins that is mapped uncached; the size if there is none. */
-static u64 sim_memory_uncached(struct sim_gpu *gpu)
+/* At most SIM_PIECE bytes; no @buf: clear. */
+static int sim_memory_io(struct sim_gpu *gpu, u64 offset, void *buf,
+			 size_t bytes, bool write)
 {
-	if (gpu->preset->mig_fixed || gpu->mem_size <= SZ_1G)
-		return gpu->mem_size;
-	return rounddown(gpu->mem_size - SZ_1G, SZ_512M);
+	size_t page = offset & ~PAGE_MASK;
+	unsigned long flags;
+	void *map;
+
+	map = sim_memory_map(gpu, offset - page, PAGE_ALIGN(page + bytes));
+	if (!map)
+		return -ENOMEM;
+	raw_spin_lock_irqsave(&gpu->lock, flags);
+	sim_memory_copy(gpu, map + page, offset, buf, bytes, write);
+	raw_spin_unlock_irqrestore(&gpu->lock, flags);
+	sim_memory_unmap(map);
+	return 0;
 }
 
-static void *sim_memory_map(struct sim_gpu *gpu, u64 offset, size_t bytes)
+static int sim_memory_clear(struct sim_gpu *gpu, u64 from, u64 bytes, u64 round)
 {
-	return memremap(gpu->mem_base + offset, bytes,
-			offset < sim_memory_uncached(gpu) ? MEMREMAP_WB :
-							    MEMREMAP_WC);
+	u64 end = min(from + bytes, gpu->mem_size);
+	int ret = 0;
+
+	while (!ret && from < end && READ_ONCE(gpu->round) == round) {
+		size_t piece = min_t(u64, end - from, SIM_PIECE);
+
+		ret = sim_memory_io(gpu, from, NULL, piece, true);
+		from += piece;
+		cond_resched();
+	}
+	return ret;
+}
+
+/*
+ * Clear memory before a training ends: all of a small one. Of a large one, 16
+ * MiB where windows begin and at the end: more would take minutes, and all of
+ * the host's memory.
+ */
+int sim_memory_scrub(struct sim_gpu *gpu, u64 round)
+{
+	u64 size = gpu->mem_size;
+	int ret;
+
+	if (size <= SIM_SCRUB_ALL)
+		return sim_memory_clear(gpu, 0, size, round);
+	ret = sim_memory_clear(gpu, 0, SIM_SCRUB, round);
+	if (!ret && size > SZ_1G)
+		ret = sim_memory_clear(gpu, size - SZ_1G, SIM_SCRUB, round);
+	if (!ret)
+		ret = sim_memory_clear(gpu, size - SIM_SCRUB, SIM_SCRUB, round);
+	return ret;
+}
+
+static int sim_memory_watch(struct sim_gpu *gpu, u64 offset, size_t bytes)
+{
+	struct sim_patch *patch = &gpu->patches[gpu->n_patches];
+	unsigned int i;
+
+	offset = ALIGN_DOWN(offset, PAGE_SIZE);
+	if (offset + bytes > gpu->mem_size)
+		return 0;
+	for (i = 0; i < gpu->n_patches; i++) {
+		if (offset < gpu->patches[i].offset + gpu->patches[i].bytes &&
+		    gpu->patches[i].offset < offset + bytes)
+			return 0;
+	}
+	patch->offset = offset;
+	patch->bytes = bytes;
+	patch->kept = kvmalloc(bytes, GFP_KERNEL);
+	patch->map = sim_memory_map(gpu, offset, bytes);
+	gpu->n_patches++;
+	return patch->kept && patch->map ? 0 : -ENOMEM;
+}
+
+/* Does a word of memory keep what is written to it? */
+static int sim_memory_probe(struct sim_gpu *gpu, u64 offset)
+{
+	u64 was, now, want = 0x636f68677075ULL ^ offset;
+	int ret;
+
+	ret = sim_memory_io(gpu, offset, &was, sizeof(was), false);
+	if (!ret)
+		ret = sim_memory_io(gpu, offset, &want, sizeof(want), true);
+	if (!ret)
+		ret = sim_memory_io(gpu, offset, &now, sizeof(now), false);
+	if (!ret)
+		ret = sim_memory_io(gpu, offset, &was, sizeof(was), true);
+	if (ret || now == want)
+		return ret;
+	pr_err("%s: mem_base %#llx, mem_size %#llx: enable: must be memory, and at %#llx there is none\n",
+	       sim_name(gpu), gpu->mem_base, gpu->mem_size,
+	       gpu->mem_base + offset);
+	return -ENXIO;
 }
 
 int sim_memory_start(struct sim_gpu *gpu)
 {
-	const u64 offsets[SIM_PATCHES] = { 0, sim_memory_uncached(gpu) };
+	u64 size = gpu->mem_size;
 	unsigned int i;
+	int ret;
 
-	for (i = 0; i < SIM_PATCHES; i++) {
-		if (offsets[i] >= gpu->mem_size ||
-		    (i && offsets[i] < SIM_PATCH_BYTES))
-			break;
-		gpu->patches[i].offset = offsets[i];
-		gpu->patches[i].kept = kvzalloc(SIM_PATCH_BYTES, GFP_KERNEL);
-		gpu->patches[i].at = sim_memory_map(gpu, offsets[i],
-						    SIM_PATCH_BYTES);
-		if (!gpu->patches[i].kept || !gpu->patches[i].at) {
-			sim_memory_stop(gpu);
-			return -ENOMEM;
-		}
-	}
-	return 0;
+	gpu->n_patches = 0;
+	gpu->covered = false;
+	ret = sim_memory_probe(gpu, size - sizeof(u64));
+	if (!ret)
+		ret = sim_memory_probe(gpu, 0);
+	if (!ret)
+		ret = sim_memory_watch(gpu, 0, SIM_PATCH_BYTES);
+	if (!ret && size > SZ_1G)
+		ret = sim_memory_watch(gpu, size - SZ_1G, SIM_PATCH_BYTES);
+	if (!ret && size > SIM_PATCH_BYTES)
+		ret = sim_memory_watch(gpu, size - SIM_PATCH_BYTES,
+				       SIM_PATCH_BYTES);
+	for (i = 1; !ret && i < SIM_SPREAD; i++)
+		ret = sim_memory_watch(gpu, div_u64(size, SIM_SPREAD) * i,
+				       PAGE_SIZE);
+	if (ret)
+		sim_memory_stop(gpu);
+	return ret;
 }
 
 void sim_memory_stop(struct sim_gpu *gpu)
 {
 	unsigned int i;
 
-	for (i = 0; i < SIM_PATCHES; i++) {
-		if (gpu->patches[i].at)
-			memunmap(gpu->patches[i].at);
+	for (i = 0; i < gpu->n_patches; i++) {
+		if (gpu->patches[i].map)
+			sim_memory_unmap(gpu->patches[i].map);
 		kvfree(gpu->patches[i].kept);
-		gpu->patches[i].at = NULL;
-		gpu->patches[i].kept = NULL;
 	}
+	gpu->n_patches = 0;
 }
 
-/* Bytes from @offset on that lie in one patch, or outside of all. */
-static size_t sim_memory_reach(struct sim_gpu *gpu, u64 offset, size_t count,
-			       struct sim_patch **in)
+/* User memory is touched with no lock held: it may be anything. */
+static ssize_t sim_memory_piece(struct sim_gpu *gpu, u64 offset, void *bounce,
+				size_t bytes, bool write)
 {
-	u64 end = offset + count;
-	unsigned int i;
+	ssize_t ret = -ENODEV;
 
-	*in = NULL;
-	for (i = 0; i < SIM_PATCHES; i++) {
-		struct sim_patch *patch = &gpu->patches[i];
-
-		if (!patch->at)
-			continue;
-		if (offset < patch->offset) {
-			end = min(end, patch->offset);
-		} else if (offset < patch->offset + SIM_PATCH_BYTES) {
-			end = min(end, patch->offset + SIM_PATCH_BYTES);
-			*in = patch;
+	down_read(&gpu->alive);
+	if (gpu->enabled) {
+		if (offset >= gpu->mem_size) {
+			ret = 0;
+		} else {
+			bytes = min_t(u64, bytes, gpu->mem_size - offset);
+			ret = sim_memory_io(gpu, offset, bounce, bytes, write);
+			ret = ret ?: bytes;
 		}
 	}
-	return end - offset;
-}
-
-/* Copy between a bounce buffer and device memory, covered or not. */
-static int sim_memory_copy(struct sim_gpu *gpu, u64 offset, void *bytes,
-			   size_t count, struct sim_patch *patch, bool write)
-{
-	size_t page = offset & ~PAGE_MASK;
-	void *map = NULL, *at;
-	unsigned long flags;
-
-	if (!patch) {
-		map = sim_memory_map(gpu, offset - page, count + page);
-		if (!map)
-			return -ENOMEM;
-	}
-	raw_spin_lock_irqsave(&gpu->lock, flags);
-	if (!patch)
-		at = map + page;
-	else
-		at = (gpu->ready ? patch->at : patch->kept) +
-		     (offset - patch->offset);
-	if (write)
-		memcpy(at, bytes, count);
-	else
-		memcpy(bytes, at, count);
-	raw_spin_unlock_irqrestore(&gpu->lock, flags);
-	if (map)
-		memunmap(map);
-	return 0;
+	up_read(&gpu->alive);
+	return ret;
 }
 
 static ssize_t sim_memory_rw(struct file *file, char __user *buf, size_t count,
 			     loff_t *ppos, bool write)
 {
 	struct sim_gpu *gpu = file->private_data;
-	struct sim_patch *patch;
+	ssize_t ret = 0, done = 0;
 	void *bounce;
-	ssize_t ret;
 
-	if (*ppos < 0 || *ppos >= gpu->mem_size)
-		return 0;
-	count = min_t(u64, count, gpu->mem_size - *ppos);
-	count = min_t(size_t, count, SIM_PATCH_BYTES);
-	count = sim_memory_reach(gpu, *ppos, count, &patch);
-	bounce = kvmalloc(count, GFP_KERNEL);
+	bounce = kvmalloc(SIM_PIECE, GFP_KERNEL);
 	if (!bounce)
 		return -ENOMEM;
+	while (done < count) {
+		size_t piece = min_t(size_t, count - done, SIM_PIECE);
 
-	ret = -EFAULT;
-	if (write && copy_from_user(bounce, buf, count))
-		goto out;
-	ret = sim_memory_copy(gpu, *ppos, bounce, count, patch, write);
-	if (ret)
-		goto out;
-	ret = -EFAULT;
-	if (!write && copy_to_user(buf, bounce, count))
-		goto out;
-	*ppos += count;
-	ret = count;
-out:
+		if (write && copy_from_user(bounce, buf + done, piece)) {
+			ret = -EFAULT;
+			break;
+		}
+		ret = sim_memory_piece(gpu, *ppos, bounce, piece, write);
+		if (ret <= 0)
+			break;
+		if (!write && copy_to_user(buf + done, bounce, ret)) {
+			ret = -EFAULT;
+			break;
+		}
+		done += ret;
+		*ppos += ret;
+		if (fatal_signal_pending(current)) {
+			ret = -EINTR;
+			break;
+		}
+		cond_resched();
+	}
 	kvfree(bounce);
-	return ret;
+	return done ?: ret;
 }
 
 static ssize_t sim_memory_read(struct file *file, char __user *buf,
@@ -208,7 +367,7 @@ static ssize_t sim_memory_write(struct file *file, const char __user *buf,
 	ssize_t done = sim_memory_rw(file, (char __user *)buf, count, ppos,
 				     true);
 
-	return done ?: -ENOSPC;
+	return done || !count ? done : -ENOSPC;
 }
 
 static loff_t sim_memory_seek(struct file *file, loff_t offset, int whence)

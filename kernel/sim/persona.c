@@ -1,22 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The persona: what a stock function looks like in config space.
+ * The persona: what the stock function looks like in config space.
  *
- * The bus's config accessors are replaced by these. They answer from an image
- * what makes a GPU of the function (its identity, its capabilities) and pass on
- * what makes the machine work (command, status, interrupt line), so that DMA,
- * IOMMU and bus resets stay the machine's own:
+ * It is an image of 4 KiB, with a mask of the bits that can be written. Few
+ * writes do more than change the image:
  *
- *	0x00 identity   image           0x10 BAR0   image, address passed on
- *	0x04 command    stock           0x18-0x27   no BARs
- *	0x34, 0x40..    image           0x3C        stock
+ *	0x04 command	passed on to the stock function, as far as power allows
+ *	0x06 status	the stock function's, with a capability list
+ *	0x10 BAR0	decoded by the stock function's BAR2
+ *	0x18 BAR1	the same, where the preset has one
+ *	PMCSR		D3hot stops decoding, and D3hot to D0 is a reset
+ *	FLR bit		a reset
  *
- * BAR0 is the stock function's BAR2 (RAM of the host), so it is real MMIO.
+ * so that decoding, DMA, IOMMU and interrupts stay the machine's own, and BAR0
+ * is real MMIO.
  *
- * A bus reset goes past these accessors. It is noticed afterwards, because the
- * stock function has then lost the address that was programmed into it.
+ * The stock function has one BAR of memory, 16 MiB from a multiple of 16 MiB:
+ * a *frame*. All BARs of the persona have to lie in one frame, which is then
+ * programmed into the stock function. A persona with one BAR always fits. With
+ * two of 8 MiB it does because the bridge's window has just the room that the
+ * stock function's BAR had. sim_persona_frame() gives 0 if it does not.
  *
- * Called with the PCI core's raw lock held and interrupts off.
+ * A bus reset goes past these accessors. It is noticed by the next access,
+ * because the stock function has then lost what was written to it.
+ *
+ * Every function here is called with gpu->lock held.
  */
 #define pr_fmt(fmt) "cohgpu-sim: " fmt
 
@@ -25,16 +33,31 @@
 #include "sim.h"
 
 #define SIM_CAP_PM 0x40
-#define SIM_CAP_EXP 0x50
+#define SIM_CAP_EXP 0x60 /* 0x3c bytes */
 #define SIM_EXT_NVIDIA 0x100
 #define SIM_EXT_CXL 0x140
-#define SIM_CXL_RANGE1_LOW (SIM_EXT_CXL + 0x1C)
+#define SIM_CXL_SIZE_HIGH (SIM_EXT_CXL + 0x18)
+#define SIM_CXL_SIZE_LOW (SIM_EXT_CXL + 0x1C)
 
-#define SIM_STOCK_BAR PCI_BASE_ADDRESS_2
 #define SIM_CXL_VENDOR 0x1e98
+#define SIM_CXL_CAP 0xA
+#define SIM_CXL_MEM_CAPABLE BIT(2)
+#define SIM_CXL_ONE_RANGE BIT(4)
+#define SIM_CXL_VALID BIT(0)
+#define SIM_CXL_ACTIVE BIT(1)
+#define SIM_CXL_ALLOWANCE_SHIFT 13
 
-static void sim_persona_ext(struct sim_gpu *gpu, int at, int next, u16 vendor,
-			    u16 id, u16 length)
+/* The kernel turns on an audio function here unless it finds it turned on. */
+#define SIM_HDA 0x488
+#define SIM_HDA_ON BIT(25)
+
+#define SIM_GEN5_X16 (5 | 16 << 4)
+#define SIM_DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
+#define SIM_STOCK_BAR PCI_BASE_ADDRESS_2
+#define SIM_REFUSED_MS (70 * MSEC_PER_SEC)
+
+static void sim_persona_dvsec(struct sim_gpu *gpu, int at, int next, u16 vendor,
+			      u16 id, u16 length)
 {
 	put_unaligned_le32(PCI_EXT_CAP_ID_DVSEC | 1 << 16 | next << 20,
 			   gpu->image + at);
@@ -42,75 +65,210 @@ static void sim_persona_ext(struct sim_gpu *gpu, int at, int next, u16 vendor,
 	put_unaligned_le16(id, gpu->image + at + 8);
 }
 
-/* Config space as it is before anything was written. */
-void sim_persona_make(struct sim_gpu *gpu)
+static void sim_persona_header(struct sim_gpu *gpu, struct pci_dev *stock)
 {
-	u8 *image = gpu->image;
+	u8 *image = gpu->image, *mask = gpu->mask;
 
-	memset(image, 0, SIM_CONFIG_BYTES);
 	put_unaligned_le16(gpu->vendor, image + PCI_VENDOR_ID);
 	put_unaligned_le16(gpu->device, image + PCI_DEVICE_ID);
+	put_unaligned_le16(SIM_DECODE | PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
+			   PCI_COMMAND_INTX_DISABLE, mask + PCI_COMMAND);
+	put_unaligned_le16(PCI_STATUS_CAP_LIST, image + PCI_STATUS);
 	put_unaligned_le32(PCI_CLASS_DISPLAY_3D << 16 | 0xa1,
 			   image + PCI_CLASS_REVISION);
-	put_unaligned_le16(PCI_VENDOR_ID_NVIDIA, image + PCI_SUBSYSTEM_VENDOR_ID);
+	mask[PCI_CACHE_LINE_SIZE] = 0xff;
+	put_unaligned_le16(PCI_VENDOR_ID_NVIDIA,
+			   image + PCI_SUBSYSTEM_VENDOR_ID);
 	put_unaligned_le16(0x16eb, image + PCI_SUBSYSTEM_ID);
 	image[PCI_CAPABILITY_LIST] = SIM_CAP_PM;
-
-	image[SIM_CAP_PM] = PCI_CAP_ID_PM;
-	image[SIM_CAP_PM + 1] = SIM_CAP_EXP;
-	put_unaligned_le16(3, image + SIM_CAP_PM + PCI_PM_PMC);
-
-	image[SIM_CAP_EXP] = PCI_CAP_ID_EXP;
-	put_unaligned_le16(2, image + SIM_CAP_EXP + PCI_EXP_FLAGS);
-	put_unaligned_le32(PCI_EXP_DEVCAP_FLR | PCI_EXP_DEVCAP_RBER,
-			   image + SIM_CAP_EXP + PCI_EXP_DEVCAP);
-	put_unaligned_le32(0x5 | 16 << 4, image + SIM_CAP_EXP + PCI_EXP_LNKCAP);
-	put_unaligned_le16(0x5 | 16 << 4, image + SIM_CAP_EXP + PCI_EXP_LNKSTA);
-
-	sim_persona_ext(gpu, SIM_EXT_NVIDIA,
-			gpu->preset->cxl ? SIM_EXT_CXL : 0,
-			PCI_VENDOR_ID_NVIDIA, 3, 0x10);
-	put_unaligned_le16(gpu->preset->mig_fixed, image + SIM_EXT_NVIDIA + 0xA);
-	if (gpu->preset->cxl)
-		sim_persona_ext(gpu, SIM_EXT_CXL, 0, SIM_CXL_VENDOR, 0, 0x38);
-	gpu->bar0_value = 0;
+	image[PCI_INTERRUPT_LINE] = stock->irq;
+	mask[PCI_INTERRUPT_LINE] = 0xff;
+	image[PCI_INTERRUPT_PIN] = stock->pin;
 }
 
-/* What the CXL DVSEC tells of the memory; the time allowed is 16 s. */
-void sim_persona_cxl(struct sim_gpu *gpu, bool valid, bool active)
+static int sim_persona_bars(struct sim_gpu *gpu)
+{
+	u64 bar1 = gpu->preset->bar1_size, total = 0;
+	unsigned int i;
+
+	gpu->bars[0] = (struct sim_bar){ PCI_BASE_ADDRESS_0, gpu->bar0_size,
+					 gpu->bar0 == SIM_BAR0_IO };
+	if (gpu->bar0 == SIM_BAR0_NONE)
+		gpu->bars[0].size = 0;
+	gpu->bars[1] = (struct sim_bar){ PCI_BASE_ADDRESS_2, bar1, false };
+
+	for (i = 0; i < SIM_BARS; i++) {
+		struct sim_bar *bar = &gpu->bars[i];
+
+		if (!bar->size)
+			continue;
+		if (bar->io) {
+			gpu->image[bar->at] = PCI_BASE_ADDRESS_SPACE_IO;
+			put_unaligned_le32(~((u32)bar->size - 1),
+					   gpu->mask + bar->at);
+			continue;
+		}
+		gpu->image[bar->at] = PCI_BASE_ADDRESS_MEM_TYPE_64 |
+				      PCI_BASE_ADDRESS_MEM_PREFETCH;
+		put_unaligned_le64(~(bar->size - 1), gpu->mask + bar->at);
+		total += bar->size;
+	}
+	if (total <= gpu->stock_bar_size)
+		return 0;
+	pr_err("%s: bar0_size %#x: enable: must leave room for all BARs in the %#llx bytes of BAR2 of %s\n",
+	       sim_name(gpu), gpu->bar0_size, gpu->stock_bar_size, gpu->bdf);
+	return -ENOSPC;
+}
+
+static void sim_persona_capabilities(struct sim_gpu *gpu)
+{
+	u8 *pm = gpu->image + SIM_CAP_PM, *exp = gpu->image + SIM_CAP_EXP;
+	u8 *exp_mask = gpu->mask + SIM_CAP_EXP;
+
+	pm[PCI_CAP_LIST_ID] = PCI_CAP_ID_PM;
+	pm[PCI_CAP_LIST_NEXT] = SIM_CAP_EXP;
+	put_unaligned_le16(3, pm + PCI_PM_PMC);
+	put_unaligned_le16(PCI_PM_CTRL_STATE_MASK,
+			   gpu->mask + SIM_CAP_PM + PCI_PM_CTRL);
+
+	exp[PCI_CAP_LIST_ID] = PCI_CAP_ID_EXP;
+	put_unaligned_le16(2 | PCI_EXP_TYPE_ENDPOINT << 4, exp + PCI_EXP_FLAGS);
+	put_unaligned_le32(PCI_EXP_DEVCAP_FLR | PCI_EXP_DEVCAP_RBER | 1,
+			   exp + PCI_EXP_DEVCAP);
+	put_unaligned_le16(0x7fff, exp_mask + PCI_EXP_DEVCTL);
+	put_unaligned_le32(SIM_GEN5_X16, exp + PCI_EXP_LNKCAP);
+	put_unaligned_le16(PCI_EXP_LNKCTL_CCC, exp_mask + PCI_EXP_LNKCTL);
+	put_unaligned_le16(SIM_GEN5_X16, exp + PCI_EXP_LNKSTA);
+	put_unaligned_le32(0x3e, exp + PCI_EXP_LNKCAP2);
+	put_unaligned_le16(5, exp + PCI_EXP_LNKCTL2);
+
+	sim_persona_dvsec(gpu, SIM_EXT_NVIDIA,
+			  gpu->preset->cxl ? SIM_EXT_CXL : 0,
+			  PCI_VENDOR_ID_NVIDIA, 3, 0xc);
+	put_unaligned_le16(gpu->preset->mig_fixed,
+			   gpu->image + SIM_EXT_NVIDIA + 0xA);
+	put_unaligned_le32(SIM_HDA_ON, gpu->image + SIM_HDA);
+	if (!gpu->preset->cxl)
+		return;
+	sim_persona_dvsec(gpu, SIM_EXT_CXL, 0, SIM_CXL_VENDOR, 0, 0x3c);
+	put_unaligned_le16(SIM_CXL_MEM_CAPABLE | SIM_CXL_ONE_RANGE,
+			   gpu->image + SIM_EXT_CXL + SIM_CXL_CAP);
+}
+
+/* Config space as a reset leaves it; @stock is about to be replaced. */
+int sim_persona_make(struct sim_gpu *gpu, struct pci_dev *stock)
+{
+	int ret;
+
+	memset(gpu->image, 0, SIM_CONFIG_BYTES);
+	memset(gpu->mask, 0, SIM_CONFIG_BYTES);
+	gpu->stock_bar_size = pci_resource_len(stock, 2);
+	gpu->stock_base = 0;
+	gpu->stock_command = 0;
+	sim_persona_header(gpu, stock);
+	ret = sim_persona_bars(gpu);
+	if (ret)
+		return ret;
+	sim_persona_capabilities(gpu);
+	memcpy(gpu->fresh, gpu->image, SIM_CONFIG_BYTES);
+	return 0;
+}
+
+/* What the CXL Device DVSEC tells of its first range. */
+void sim_persona_cxl(struct sim_gpu *gpu)
+{
+	u32 low = gpu->mem_size & GENMASK(31, 28);
+
+	lockdep_assert_held(&gpu->lock);
+
+	if (!gpu->preset->cxl)
+		return;
+	if (gpu->c2c)
+		low |= SIM_CXL_VALID;
+	if (gpu->ready)
+		low |= SIM_CXL_ACTIVE;
+	low |= gpu->cxl_allowance << SIM_CXL_ALLOWANCE_SHIFT;
+	put_unaligned_le32(gpu->mem_size >> 32,
+			   gpu->image + SIM_CXL_SIZE_HIGH);
+	put_unaligned_le32(low, gpu->image + SIM_CXL_SIZE_LOW);
+}
+
+/* The address in a memory BAR; 0 if there is none yet, also while sizing. */
+u64 sim_persona_bar(struct sim_gpu *gpu, unsigned int i)
+{
+	struct sim_bar *bar = &gpu->bars[i];
+	u64 address;
+
+	if (!bar->size || bar->io)
+		return 0;
+	address = get_unaligned_le64(gpu->image + bar->at) & ~(bar->size - 1);
+	return address == ~(bar->size - 1) ? 0 : address;
+}
+
+static u64 sim_persona_frame(struct sim_gpu *gpu)
+{
+	u64 frame = 0;
+	unsigned int i;
+
+	for (i = 0; i < SIM_BARS; i++) {
+		u64 address = sim_persona_bar(gpu, i) &
+			      ~(gpu->stock_bar_size - 1);
+
+		if (!address)
+			continue;
+		if (frame && frame != address)
+			return 0;
+		frame = address;
+	}
+	return frame;
+}
+
+static u16 sim_persona_power(struct sim_gpu *gpu)
+{
+	return get_unaligned_le16(gpu->image + SIM_CAP_PM + PCI_PM_CTRL) &
+	       PCI_PM_CTRL_STATE_MASK;
+}
+
+/* Pass BARs and command on to the stock function, as far as they changed. */
+static void sim_persona_program(struct sim_gpu *gpu)
+{
+	u16 command = get_unaligned_le16(gpu->image + PCI_COMMAND);
+	u64 frame = sim_persona_frame(gpu);
+
+	if (sim_persona_power(gpu) != (__force u16)PCI_D0)
+		command &= ~SIM_DECODE;
+	if (frame != gpu->stock_base) {
+		sim_bus_stock_write(gpu, SIM_STOCK_BAR, 4, frame);
+		sim_bus_stock_write(gpu, SIM_STOCK_BAR + 4, 4, frame >> 32);
+		gpu->stock_base = frame;
+	}
+	if (command != gpu->stock_command) {
+		sim_bus_stock_write(gpu, PCI_COMMAND, 2, command);
+		gpu->stock_command = command;
+	}
+	sim_device_sync(gpu);
+}
+
+/* Does the stock function decode BAR0 where our mapping of it is? */
+bool sim_persona_decodes(struct sim_gpu *gpu)
 {
 	lockdep_assert_held(&gpu->lock);
 
-	if (gpu->preset->cxl)
-		put_unaligned_le32(valid | active << 1 | 2 << 13,
-				   gpu->image + SIM_CXL_RANGE1_LOW);
+	return gpu->stock_command & PCI_COMMAND_MEMORY && gpu->stock_base &&
+	       sim_persona_bar(gpu, 0) == gpu->home;
 }
 
-u32 sim_persona_stock_read(struct sim_gpu *gpu, int where)
+/* A reset: all that was written is forgotten. */
+void sim_persona_forget(struct sim_gpu *gpu)
 {
-	u32 value = ~0;
+	u8 line = gpu->image[PCI_INTERRUPT_LINE];
 
-	gpu->stock->read(gpu->bus, gpu->devfn, where, 4, &value);
-	return value;
-}
+	lockdep_assert_held(&gpu->lock);
 
-void sim_persona_stock_write(struct sim_gpu *gpu, int where, u32 value)
-{
-	gpu->stock->write(gpu->bus, gpu->devfn, where, 4, value);
-}
-
-static u64 sim_persona_bar0(struct sim_gpu *gpu)
-{
-	u64 mask = ~((u64)gpu->bar0_size - 1);
-
-	switch (gpu->bar0) {
-	case SIM_BAR0_NONE:
-		return 0;
-	case SIM_BAR0_IO:
-		return (gpu->bar0_value & ~0xFFULL & 0xFFFFFFFF) | 1;
-	default:
-		return (gpu->bar0_value & mask) | 0xC;
-	}
+	memcpy(gpu->image, gpu->fresh, SIM_CONFIG_BYTES);
+	gpu->image[PCI_INTERRUPT_LINE] = line;
+	sim_persona_cxl(gpu);
+	sim_persona_program(gpu);
 }
 
 static bool sim_persona_is_dead(struct sim_gpu *gpu)
@@ -120,139 +278,104 @@ static bool sim_persona_is_dead(struct sim_gpu *gpu)
 	return gpu->dead || gpu->silent;
 }
 
-/* A bus reset took the stock function's BAR away. */
 static void sim_persona_notice_bus_reset(struct sim_gpu *gpu)
 {
-	if (gpu->bar0 != SIM_BAR0_MEMORY ||
-	    !(sim_persona_bar0(gpu) >> 4))
+	u16 decode = gpu->stock_command & SIM_DECODE;
+
+	if (decode) {
+		if (sim_bus_stock_read(gpu, PCI_COMMAND) & decode)
+			return;
+	} else if (gpu->stock_base) {
+		u64 base = sim_bus_stock_read(gpu, SIM_STOCK_BAR + 4);
+
+		base = base << 32 | sim_bus_stock_read(gpu, SIM_STOCK_BAR);
+		if (base & ~0xfULL)
+			return;
+	} else {
 		return;
-	if ((sim_persona_stock_read(gpu, SIM_STOCK_BAR) |
-	     sim_persona_stock_read(gpu, SIM_STOCK_BAR + 4)) & ~0xFU)
-		return;
+	}
+	gpu->stock_command = 0;
+	gpu->stock_base = 0;
 	sim_device_reset(gpu, SIM_RESET_HOT);
 }
 
-static u32 sim_persona_dword(struct sim_gpu *gpu, int at)
+u32 sim_persona_read(struct sim_gpu *gpu, int where, int size)
 {
 	u32 value;
 
-	switch (at) {
-	case PCI_COMMAND:
-		value = sim_persona_stock_read(gpu, at);
-		return value | PCI_STATUS_CAP_LIST << 16;
-	case PCI_CACHE_LINE_SIZE:
-	case PCI_INTERRUPT_LINE:
-		return sim_persona_stock_read(gpu, at);
-	case PCI_BASE_ADDRESS_0:
-		return sim_persona_bar0(gpu);
-	case PCI_BASE_ADDRESS_1:
-		return gpu->bar0 == SIM_BAR0_MEMORY ?
-		       sim_persona_bar0(gpu) >> 32 : 0;
-	default:
-		return get_unaligned_le32(gpu->image + at);
+	lockdep_assert_held(&gpu->lock);
+
+	if (sim_persona_is_dead(gpu))
+		return ~0;
+	sim_persona_notice_bus_reset(gpu);
+	value = get_unaligned_le32(gpu->image + (where & ~3));
+	if ((where & ~3) == PCI_COMMAND)
+		value |= sim_bus_stock_read(gpu, PCI_COMMAND) & 0xffff0000;
+	return value >> (8 * (where & 3));
+}
+
+static void sim_persona_flr(struct sim_gpu *gpu)
+{
+	unsigned int ms = gpu->flr_ms;
+
+	switch (gpu->flr) {
+	case SIM_FLR_REFUSED:
+		/* Longer than the kernel waits; the device was never reset. */
+		ms = SIM_REFUSED_MS;
+		break;
+	case SIM_FLR_SLOW:
+		sim_device_reset(gpu, SIM_RESET_FLR);
+		break;
+	case SIM_FLR_NORMAL:
+		sim_device_reset(gpu, SIM_RESET_FLR);
+		return;
 	}
+	gpu->silent = true;
+	gpu->silent_until = jiffies + msecs_to_jiffies(ms);
 }
 
-int sim_persona_read(struct pci_bus *bus, unsigned int devfn, int where,
-		     int size, u32 *val)
+static bool sim_persona_touches(int where, int size, int at, int bytes)
 {
-	struct sim_gpu *gpu = container_of(bus->ops, struct sim_gpu, ops);
-	unsigned long flags;
-	u32 value;
-
-	if (devfn != gpu->devfn || where >= SIM_CONFIG_BYTES)
-		return gpu->stock->read(bus, devfn, where, size, val);
-
-	raw_spin_lock_irqsave(&gpu->lock, flags);
-	if (sim_persona_is_dead(gpu)) {
-		value = ~0;
-	} else {
-		sim_persona_notice_bus_reset(gpu);
-		value = sim_persona_dword(gpu, where & ~3) >> (8 * (where & 3));
-	}
-	raw_spin_unlock_irqrestore(&gpu->lock, flags);
-
-	*val = size == 4 ? value : value & ((1U << (8 * size)) - 1);
-	return PCIBIOS_SUCCESSFUL;
+	return where < at + bytes && at < where + size;
 }
 
-static void sim_persona_write_bar0(struct sim_gpu *gpu, int at, u32 value)
-{
-	int shift = at == PCI_BASE_ADDRESS_0 ? 0 : 32;
-
-	gpu->bar0_value &= ~(0xFFFFFFFFULL << shift);
-	gpu->bar0_value |= (u64)value << shift;
-	if (gpu->bar0 == SIM_BAR0_MEMORY)
-		sim_persona_stock_write(gpu,
-					SIM_STOCK_BAR + at - PCI_BASE_ADDRESS_0,
-					value);
-}
-
-static void sim_persona_write_pm(struct sim_gpu *gpu, u16 value)
-{
-	u8 *control = gpu->image + SIM_CAP_PM + PCI_PM_CTRL;
-	u16 before = get_unaligned_le16(control) & PCI_PM_CTRL_STATE_MASK;
-	u16 after = value & PCI_PM_CTRL_STATE_MASK;
-
-	put_unaligned_le16(after, control);
-	if (before == (__force u16)PCI_D3hot && !after)
-		sim_device_reset(gpu, SIM_RESET_PM);
-}
-
-static void sim_persona_write_exp(struct sim_gpu *gpu, u32 value)
+void sim_persona_write(struct sim_gpu *gpu, int where, int size, u32 value)
 {
 	u8 *control = gpu->image + SIM_CAP_EXP + PCI_EXP_DEVCTL;
+	u16 power;
+	int i;
 
-	put_unaligned_le16(value & ~PCI_EXP_DEVCTL_BCR_FLR & 0xFFFF, control);
-	if (value & PCI_EXP_DEVCTL_BCR_FLR)
-		sim_device_reset(gpu, SIM_RESET_FLR);
-}
+	lockdep_assert_held(&gpu->lock);
 
-static void sim_persona_write_dword(struct sim_gpu *gpu, int at, u32 value)
-{
-	switch (at) {
-	case PCI_COMMAND:
-	case PCI_CACHE_LINE_SIZE:
-	case PCI_INTERRUPT_LINE:
-		sim_persona_stock_write(gpu, at, value);
-		break;
-	case PCI_BASE_ADDRESS_0:
-	case PCI_BASE_ADDRESS_1:
-		sim_persona_write_bar0(gpu, at, value);
-		break;
-	case SIM_CAP_PM + PCI_PM_CTRL:
-		sim_persona_write_pm(gpu, value);
-		break;
-	case SIM_CAP_EXP + PCI_EXP_DEVCTL:
-		sim_persona_write_exp(gpu, value);
-		break;
-	default:
-		break;
+	if (sim_persona_is_dead(gpu))
+		return;
+	sim_persona_notice_bus_reset(gpu);
+
+	power = sim_persona_power(gpu);
+	for (i = 0; i < size; i++) {
+		u8 *byte = gpu->image + where + i, mask = gpu->mask[where + i];
+
+		/* The bit that starts an FLR does its work and reads as 0. */
+		if (where + i == SIM_CAP_EXP + PCI_EXP_DEVCTL + 1)
+			mask |= PCI_EXP_DEVCTL_BCR_FLR >> 8;
+		*byte = (*byte & ~mask) | (value >> (8 * i) & mask);
 	}
-}
 
-int sim_persona_write(struct pci_bus *bus, unsigned int devfn, int where,
-		      int size, u32 val)
-{
-	struct sim_gpu *gpu = container_of(bus->ops, struct sim_gpu, ops);
-	u32 mask = size == 4 ? ~0U : (1U << (8 * size)) - 1;
-	int shift = 8 * (where & 3);
-	unsigned long flags;
-	u32 value;
+	/* Errors are cleared by writing ones. */
+	if (where <= PCI_STATUS && where + size == PCI_STATUS + 2 && size > 1)
+		sim_bus_stock_write(gpu, PCI_STATUS, 2,
+				    value >> (8 * (PCI_STATUS - where)));
 
-	if (devfn != gpu->devfn || where >= SIM_CONFIG_BYTES)
-		return gpu->stock->write(bus, devfn, where, size, val);
+	if (sim_persona_touches(where, size, PCI_COMMAND, 2) ||
+	    sim_persona_touches(where, size, PCI_BASE_ADDRESS_0, 24) ||
+	    sim_persona_touches(where, size, SIM_CAP_PM + PCI_PM_CTRL, 2))
+		sim_persona_program(gpu);
 
-	raw_spin_lock_irqsave(&gpu->lock, flags);
-	if (!sim_persona_is_dead(gpu)) {
-		sim_persona_notice_bus_reset(gpu);
-		value = sim_persona_dword(gpu, where & ~3);
-		/* Status bits are cleared by ones: write none back. */
-		if ((where & ~3) == PCI_COMMAND && where < PCI_STATUS)
-			value &= 0xFFFF;
-		value = (value & ~(mask << shift)) | (val & mask) << shift;
-		sim_persona_write_dword(gpu, where & ~3, value);
+	if (power == (__force u16)PCI_D3hot &&
+	    sim_persona_power(gpu) == (__force u16)PCI_D0)
+		sim_device_reset(gpu, SIM_RESET_PM);
+	if (get_unaligned_le16(control) & PCI_EXP_DEVCTL_BCR_FLR) {
+		control[1] &= ~(PCI_EXP_DEVCTL_BCR_FLR >> 8);
+		sim_persona_flr(gpu);
 	}
-	raw_spin_unlock_irqrestore(&gpu->lock, flags);
-	return PCIBIOS_SUCCESSFUL;
 }

@@ -1,5 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* The machines that can be played. */
+/*
+ * The machines that can be played. A new one is a row here.
+ *
+ * What a reset does to memory is not public: one row clears it, the others
+ * keep it, so that both are tried.
+ */
 #include <linux/sizes.h>
 #include <linux/string.h>
 
@@ -7,27 +12,57 @@
 
 #define SIM_GIB(n) ((u64)(n) << 30)
 
-static const struct sim_preset sim_presets[] = {
-	{ "gh200-96", 0x2342, SIM_GIB(96), false, false },
-	{ "gh200-144", 0x2348, SIM_GIB(144), false, false },
-	{ "gb200", 0x2941, SIM_GIB(185), true, false },
-	{ "gb300", 0x31c2, SIM_GIB(276), true, false },
-	{ "cxl", 0x2941, SIM_GIB(185), true, true },
-	{ "tiny", 0x2342, SIM_GIB(3) / 2, false, false },
+/* Ends with an empty name. The first is the default. */
+const struct sim_preset sim_presets[] = {
+	{
+		.name = "gh200-96",
+		.device = 0x2342,
+		.mem_size = SIM_GIB(96),
+		.bar0_size = SZ_16M,
+	}, {
+		.name = "gh200-144",
+		.device = 0x2348,
+		.mem_size = SIM_GIB(144),
+		.bar0_size = SZ_16M,
+	}, {
+		/* The stock function's 16 MiB carry two BARs. */
+		.name = "gb200",
+		.device = 0x2941,
+		.mem_size = SIM_GIB(185),
+		.bar0_size = SZ_8M,
+		.bar1_size = SZ_8M,
+		.mig_fixed = true,
+	}, {
+		.name = "gb300",
+		.device = 0x31c2,
+		.mem_size = SIM_GIB(276),
+		.bar0_size = SZ_8M,
+		.bar1_size = SZ_8M,
+		.mig_fixed = true,
+		.scrub = true,
+	}, {
+		.name = "cxl",
+		.device = 0x2941,
+		.mem_size = SIM_GIB(185),
+		.bar0_size = SZ_16M,
+		.mig_fixed = true,
+		.cxl = true,
+	}, {
+		.name = "tiny",
+		.device = 0x2342,
+		.mem_size = SIM_GIB(3) / 2,
+		.bar0_size = SZ_16M,
+	},
+	{}
 };
-
-const struct sim_preset *sim_preset_default(void)
-{
-	return &sim_presets[0];
-}
 
 const struct sim_preset *sim_preset_find(const char *name)
 {
-	unsigned int i;
+	const struct sim_preset *preset;
 
-	for (i = 0; i < ARRAY_SIZE(sim_presets); i++) {
-		if (sysfs_streq(name, sim_presets[i].name))
-			return &sim_presets[i];
+	for (preset = sim_presets; preset->name; preset++) {
+		if (sysfs_streq(name, preset->name))
+			return preset;
 	}
 	return NULL;
 }

@@ -1,36 +1,39 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* A coherent GPU played on a stock PCI function. */
+/*
+ * A coherent GPU played on a stock PCI function.
+ *
+ * Words: the *stock function* is what QEMU gives (an ivshmem-plain function);
+ * the *persona* is what config space shows instead of it; *device memory* is
+ * RAM that the kernel was told not to know; a *training* is what the device
+ * does from a reset until its memory may be touched (it is *ready* then).
+ *
+ * Locks, outermost first:
+ *	sim_lock		settings of all GPUs, who is enabled
+ *	pci_rescan_remove_lock	(the PCI core's) which GPU a bus shows
+ *	sim_gpu.alive		held for reading by those who use an enabled GPU
+ *	pci_lock		(the PCI core's) around config accesses
+ *	sim_gpu.lock		config space, training, counters; a raw lock,
+ *				because it is taken inside pci_lock
+ * Readers of sim_bus.gpu hold rcu_read_lock() or pci_rescan_remove_lock.
+ */
 #ifndef COHGPU_SIM_H
 #define COHGPU_SIM_H
 
 #include <linux/configfs.h>
-#include <linux/debugfs.h>
+#include <linux/ioport.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
 
 #define SIM_CONFIG_BYTES 4096
-#define SIM_PATCH_BYTES (64 << 10)
-#define SIM_PATCHES 2
-
-/**
- * struct sim_preset - a machine's GPU
- * @name: as written to the attribute `preset`
- * @device: PCI device ID, vendor 10de
- * @mem_size: bytes of device memory
- * @mig_fixed: the NVIDIA DVSEC says that the MIG bug is fixed
- * @cxl: readiness is told by a CXL device DVSEC
- */
-struct sim_preset {
-	const char *name;
-	u16 device;
-	u64 mem_size;
-	bool mig_fixed;
-	bool cxl;
-};
+#define SIM_BARS 2
+#define SIM_PATCHES 12
+#define SIM_MS_MAX (10 * 60 * MSEC_PER_SEC)
 
 enum sim_reset_kind { SIM_RESET_FLR, SIM_RESET_HOT, SIM_RESET_PM, SIM_RESETS };
+
 enum sim_training {
 	SIM_TRAIN_NORMAL,
 	SIM_TRAIN_STUCK_C2C,
@@ -38,142 +41,233 @@ enum sim_training {
 	SIM_TRAIN_STUCK,
 	SIM_TRAIN_MANUAL,
 };
+
 enum sim_flr { SIM_FLR_NORMAL, SIM_FLR_SLOW, SIM_FLR_REFUSED };
+
 enum sim_properties { SIM_PROPS_SWNODE, SIM_PROPS_FIRMWARE, SIM_PROPS_NONE };
+
 enum sim_bar0 { SIM_BAR0_MEMORY, SIM_BAR0_NONE, SIM_BAR0_IO };
 
+enum sim_ras { SIM_RAS_WRITTEN, SIM_RAS_MAPPED, SIM_RAS_KINDS };
+
 /**
- * struct sim_value - a firmware value that need not be true
- * @set: @value is what firmware claims, else the truth is
- * @absent: firmware does not give the property
- * @value: the claim
+ * struct sim_preset - a machine's GPU
+ * @name: as written to the attribute `preset`
+ * @device: PCI device ID, vendor 10de
+ * @mem_size: bytes of device memory
+ * @bar0_size: bytes of BAR0
+ * @bar1_size: bytes of the real BAR1 (registers 0x18, 0x1C), 0: none
+ * @mig_fixed: the NVIDIA DVSEC says that the MIG bug is fixed
+ * @cxl: readiness is told by a CXL Device DVSEC, not by BAR0
+ * @scrub: a reset clears memory
  */
-struct sim_value {
+struct sim_preset {
+	const char *name;
+	u16 device;
+	u64 mem_size;
+	u32 bar0_size;
+	u32 bar1_size;
+	bool mig_fixed;
+	bool cxl;
+	bool scrub;
+};
+
+/**
+ * struct sim_claim - what firmware says of a value
+ * @set: it says @value, else the truth
+ * @absent: it says nothing
+ * @value: need not be true
+ */
+struct sim_claim {
 	bool set;
 	bool absent;
 	u64 value;
 };
 
 /**
- * struct sim_patch - a part of device memory that is watched while not ready
- * @offset: where it lies in device memory
- * @at: kernel mapping, NULL: not there
- * @kept: what it held when readiness was lost
+ * struct sim_bar - a BAR of the persona
+ * @at: its register
+ * @size: bytes, a power of two; 0: none
+ * @io: it is an I/O BAR, with nothing behind it
  */
-struct sim_patch {
-	u64 offset;
-	void *at;
-	void *kept;
+struct sim_bar {
+	int at;
+	u64 size;
+	bool io;
 };
 
 /**
+ * struct sim_patch - a part of device memory that is watched while not ready
+ * @offset: in device memory
+ * @bytes: its length, whole pages
+ * @map: kernel mapping
+ * @kept: what belongs there, while the patch is covered with ~0
+ */
+struct sim_patch {
+	u64 offset;
+	size_t bytes;
+	void *map;
+	void *kept;
+};
+
+struct sim_bus;
+
+/**
  * struct sim_gpu - one simulated GPU
- * @group: its configfs directory
- * @mutex: guards what configfs sets, and enabling as a whole
- * @bdf: address of the stock function, empty: the first that is free
+ * @item: its configfs directory
  * @preset: what it plays
+ * @bdf: address of the stock function
+ * @bdf_set: somebody chose it, else it is the first that is free
  * @vendor: PCI vendor ID shown
  * @device: PCI device ID shown
- * @mem_base: physical address of device memory, 0: behind the others'
- * @mem_size: bytes of device memory, 0: the preset's
+ * @mem_base: physical address of device memory
+ * @mem_base_set: somebody chose it, else it is behind the others'
+ * @mem_size: bytes of device memory
  * @properties: where firmware properties come from
- * @prop_base: claimed base
- * @prop_size: claimed size
+ * @prop_base: what they say of @mem_base
+ * @prop_size: what they say of @mem_size
  * @bar0: kind of BAR0
  * @bar0_size: bytes of BAR0
- * @scrub: a reset clears the watched parts of memory
- * @enabled: it exists on the bus
- * @pdev: the function, while enabled
- * @bus: its bus
+ * @scrub: a reset clears memory
+ * @enabled: it exists; changes with @alive held for writing
+ * @list: in sim_gpus, while enabled
+ * @resource: device memory, claimed in /proc/iomem
+ * @alive: see @enabled
+ * @bus: where it is; this and @devfn do not change while enabled
  * @devfn: its number there
- * @ops: the bus's accessors, swapped in
- * @stock: the bus's own
- * @lock: guards all below; taken inside the PCI core's raw lock
- * @image: config space as shown, where it is not the stock function's
- * @bar0_value: what was written to BAR0
+ * @debugfs: its folder
+ * @train_work: ends a training
+ * @reset_work: a reset from outside
+ * @unplug_work: a surprise removal
+ * @lock: guards all below
+ * @image: config space as shown
+ * @mask: bits of @image that can be written
+ * @fresh: @image as it is after a reset
+ * @bars: the persona's BARs
+ * @stock_bar_size: bytes of the stock function's BAR2
+ * @stock_base: the address programmed into it, 0: none
+ * @stock_command: what was written to the stock function's command register
+ * @home: bus address of BAR0 for which @registers is a mapping
+ * @registers: the readiness registers' part of BAR0
+ * @registers_late: they do not tell what @c2c and @hbm are
+ * @covered: the patches are covered with ~0
  * @ready: memory may be touched
- * @training: how training goes
- * @training_ms: how long it takes
+ * @c2c: the link is trained
+ * @hbm: the memory is trained
+ * @round: counts trainings, so that an old one cannot end a new one
+ * @scrub_due: memory is to be cleared before this training ends
+ * @finish: this training ends well whatever @training says
+ * @training: how trainings go
+ * @training_ms: how long they take
+ * @cxl_allowance: code of the time that the CXL DVSEC allows for a training
  * @flr: how a function-level reset goes
  * @flr_ms: how long a slow one takes
  * @dead: config space reads as ~0
- * @silent_until: jiffies until which it does, after a slow reset
- * @silent: @silent_until counts
+ * @silent: it does so until @silent_until
+ * @silent_until: in jiffies
  * @resets: how many of each kind were seen
- * @ras_events: early writes that were found
- * @registers: BAR0, for the readiness registers
+ * @ras: early accesses of each kind that were seen
  * @patches: watched parts of device memory
- * @train_work: ends a training
- * @reset_work: a reset from outside
- * @debugfs: its folder
- * @list: in sim_gpus
+ * @n_patches: how many there are
  */
 struct sim_gpu {
-	struct config_group group;
-	struct mutex mutex;
-	char bdf[16];
+	struct config_item item;
 	const struct sim_preset *preset;
+	char bdf[16];
+	bool bdf_set;
 	u16 vendor;
 	u16 device;
 	u64 mem_base;
+	bool mem_base_set;
 	u64 mem_size;
 	enum sim_properties properties;
-	struct sim_value prop_base;
-	struct sim_value prop_size;
+	struct sim_claim prop_base;
+	struct sim_claim prop_size;
 	enum sim_bar0 bar0;
 	u32 bar0_size;
 	bool scrub;
 	bool enabled;
-	struct pci_dev *pdev;
-	struct pci_bus *bus;
+	struct list_head list;
+	struct resource resource;
+	struct rw_semaphore alive;
+	struct sim_bus *bus;
 	unsigned int devfn;
-	struct pci_ops ops;
-	struct pci_ops *stock;
+	struct dentry *debugfs;
+	struct delayed_work train_work;
+	struct delayed_work reset_work;
+	struct work_struct unplug_work;
 
 	raw_spinlock_t lock;
 	u8 image[SIM_CONFIG_BYTES];
-	u64 bar0_value;
+	u8 mask[SIM_CONFIG_BYTES];
+	u8 fresh[SIM_CONFIG_BYTES];
+	struct sim_bar bars[SIM_BARS];
+	u64 stock_bar_size;
+	u64 stock_base;
+	u16 stock_command;
+	u64 home;
+	void __iomem *registers;
+	bool registers_late;
+	bool covered;
 	bool ready;
+	bool c2c;
+	bool hbm;
+	u64 round;
+	bool scrub_due;
+	bool finish;
 	enum sim_training training;
-	unsigned int training_ms;
+	u32 training_ms;
+	u32 cxl_allowance;
 	enum sim_flr flr;
-	unsigned int flr_ms;
+	u32 flr_ms;
 	bool dead;
 	bool silent;
 	unsigned long silent_until;
 	u64 resets[SIM_RESETS];
-	u64 ras_events;
-	void __iomem *registers;
+	u64 ras[SIM_RAS_KINDS];
 	struct sim_patch patches[SIM_PATCHES];
-	struct delayed_work train_work;
-	struct delayed_work reset_work;
-	struct dentry *debugfs;
-	struct list_head list;
+	unsigned int n_patches;
 };
 
-/* main.c */
-extern struct mutex sim_gpus_lock;
-extern struct list_head sim_gpus;
-extern struct dentry *sim_debugfs;
+static inline const char *sim_name(struct sim_gpu *gpu)
+{
+	return config_item_name(&gpu->item);
+}
 
 /* preset.c */
+extern const struct sim_preset sim_presets[];
 const struct sim_preset *sim_preset_find(const char *name);
-const struct sim_preset *sim_preset_default(void);
+
+/* bus.c */
+struct pci_dev *sim_bus_find_stock(struct sim_gpu *gpu);
+int sim_bus_join(struct sim_gpu *gpu, struct pci_dev *stock);
+void sim_bus_leave(struct sim_gpu *gpu);
+struct pci_dev *sim_bus_function(struct sim_gpu *gpu);
+struct sim_gpu *sim_bus_gpu_at(u64 start, u64 bytes);
+struct sim_gpu *sim_bus_gpu_of(struct pci_dev *pdev);
+u32 sim_bus_stock_read(struct sim_gpu *gpu, int where);
+void sim_bus_stock_write(struct sim_gpu *gpu, int where, int size, u32 value);
+void sim_bus_exit(void);
 
 /* persona.c */
-void sim_persona_make(struct sim_gpu *gpu);
-int sim_persona_read(struct pci_bus *bus, unsigned int devfn, int where,
-		     int size, u32 *val);
-int sim_persona_write(struct pci_bus *bus, unsigned int devfn, int where,
-		      int size, u32 val);
-void sim_persona_cxl(struct sim_gpu *gpu, bool valid, bool active);
-u32 sim_persona_stock_read(struct sim_gpu *gpu, int where);
-void sim_persona_stock_write(struct sim_gpu *gpu, int where, u32 value);
+int sim_persona_make(struct sim_gpu *gpu, struct pci_dev *stock);
+u32 sim_persona_read(struct sim_gpu *gpu, int where, int size);
+void sim_persona_write(struct sim_gpu *gpu, int where, int size, u32 value);
+void sim_persona_forget(struct sim_gpu *gpu);
+void sim_persona_cxl(struct sim_gpu *gpu);
+bool sim_persona_decodes(struct sim_gpu *gpu);
+u64 sim_persona_bar(struct sim_gpu *gpu, unsigned int i);
+
+/* firmware.c */
+bool sim_firmware_tells(struct device *dev);
+int sim_firmware_init(void);
+void sim_firmware_exit(void);
 
 /* device.c */
-int sim_device_start(struct sim_gpu *gpu);
-void sim_device_stop(struct sim_gpu *gpu);
 void sim_device_init(struct sim_gpu *gpu);
+int sim_device_start(struct sim_gpu *gpu, struct pci_dev *pdev);
+void sim_device_stop(struct sim_gpu *gpu);
+void sim_device_sync(struct sim_gpu *gpu);
 void sim_device_reset(struct sim_gpu *gpu, enum sim_reset_kind kind);
 void sim_device_train(struct sim_gpu *gpu);
 void sim_device_untrain(struct sim_gpu *gpu);
@@ -183,14 +277,52 @@ int sim_memory_start(struct sim_gpu *gpu);
 void sim_memory_stop(struct sim_gpu *gpu);
 void sim_memory_cover(struct sim_gpu *gpu);
 void sim_memory_uncover(struct sim_gpu *gpu);
+int sim_memory_scrub(struct sim_gpu *gpu, u64 round);
 extern const struct file_operations sim_memory_fops;
 
-/* faults.c */
-void sim_faults_add(struct sim_gpu *gpu);
+/* ras.c */
+#define SIM_RAS_LOG(gpu, what, at)                                            \
+	pr_info_ratelimited("%s: corrected RAS event: memory %s at %#llx before it was ready\n", \
+			    sim_name(gpu), what, (u64)(at))
+#if defined(CONFIG_KPROBES) && defined(CONFIG_HAVE_FUNCTION_ARG_ACCESS_API)
+void sim_ras_init(void);
+void sim_ras_exit(void);
+bool sim_ras_sees_mappings(void);
+void sim_ras_own(bool begin);
+#else
+static inline void sim_ras_init(void)
+{
+}
 
-/* control.c */
-extern struct configfs_subsystem sim_subsystem;
+static inline void sim_ras_exit(void)
+{
+}
+
+static inline bool sim_ras_sees_mappings(void)
+{
+	return false;
+}
+
+static inline void sim_ras_own(bool begin)
+{
+}
+#endif
+
+/* faults.c */
+void sim_faults_init(void);
+void sim_faults_exit(void);
+void sim_faults_add(struct sim_gpu *gpu);
+void sim_faults_remove(struct sim_gpu *gpu);
+
+/* enable.c */
+#define SIM_MEM_BASE SZ_4G
+extern struct mutex sim_lock;
+u64 sim_enable_next_base(void);
 int sim_enable(struct sim_gpu *gpu);
 void sim_disable(struct sim_gpu *gpu);
+
+/* control.c */
+int sim_control_init(void);
+void sim_control_exit(void);
 
 #endif /* COHGPU_SIM_H */

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The GPU's side: its memory in a device-specific region, and the guest whose
+ * addresses it may translate.
+ *
+ * The memory comes to life when the guest's driver trains the links. Until then
+ * nothing may touch it, prefetching included: it is mapped where user space
+ * faults, and by the kernel for the length of one copy.
+ *
+ * A GPU walks its guest's page tables through the nest MMU, which has to know
+ * the guest: for any of its processes, in the state that their code runs in. It
+ * is told when the device is opened, and told the contrary when it is closed;
+ * in between the guest cannot go, so that its number is nobody else's.
+ */
+#include "nvlink2/nvlink2.h"
+
+#define CREATE_TRACE_POINTS
+#include "nvlink2/trace.h"
+
+/* Machine state that accesses are made in: data relocation, problem state. */
+#define NVLINK2_MSR_DR BIT(4)
+#define NVLINK2_MSR_PR BIT(14)
+
+static int nvlink2_gpu_map_lpar(struct nvlink2_device *nvdev, struct kvm *kvm,
+				const struct nvlink2_platform *platform)
+{
+	struct pci_dev *pdev = nvdev->coherent.core.pdev;
+	unsigned int lpid = nvlink2_platform_lpid(kvm);
+	int ret;
+
+	if (!platform->map_lpar || !platform->unmap_lpar) {
+		pci_err(pdev, "open with a guest: must have a kernel that can map it to the GPU; this one has no pnv_npu2_map_lpar_dev() and pnv_npu2_unmap_lpar_dev()\n");
+		return -EOPNOTSUPP;
+	}
+	if (!lpid) {
+		pci_err(pdev, "open with a guest: must be one that the hardware runs, with an LPID\n");
+		return -EOPNOTSUPP;
+	}
+	if (!platform->kvm_get || !platform->kvm_put || !platform->kvm_get(kvm))
+		return -ENOENT;
+
+	ret = platform->map_lpar(pdev, lpid, NVLINK2_MSR_DR | NVLINK2_MSR_PR);
+	trace_nvlink2_lpar_map(nvdev, lpid, ret);
+	if (ret) {
+		pci_err(pdev, "open with a guest: map LPID %u: error %d\n",
+			lpid, ret);
+		platform->kvm_put(kvm);
+		return ret;
+	}
+	nvdev->kvm = kvm;
+	return 0;
+}
+
+/* Without a guest there is nothing to do, and nothing is needed. */
+int nvlink2_gpu_open(struct nvlink2_device *nvdev)
+{
+	struct kvm *kvm = nvdev->coherent.core.vdev.kvm;
+	int ret;
+
+	if (nvdev->firmware.side != NVLINK2_GPU || !kvm)
+		return 0;
+	ret = nvlink2_gpu_map_lpar(nvdev, kvm, nvlink2_platform_get());
+	if (ret)
+		nvlink2_platform_put();
+	return ret;
+}
+
+void nvlink2_gpu_close(struct nvlink2_device *nvdev)
+{
+	const struct nvlink2_platform *platform;
+	struct pci_dev *pdev = nvdev->coherent.core.pdev;
+	unsigned int lpid;
+	int ret;
+
+	if (!nvdev->kvm)
+		return;
+	platform = nvlink2_platform_get();
+	lpid = nvlink2_platform_lpid(nvdev->kvm);
+	ret = platform->unmap_lpar(pdev);
+	trace_nvlink2_lpar_unmap(nvdev, lpid, ret);
+	if (ret)
+		pci_err(pdev, "close: unmap LPID %u: error %d\n", lpid, ret);
+	platform->kvm_put(nvdev->kvm);
+	nvdev->kvm = NULL;
+	/* What was taken just now, and what was at open. */
+	nvlink2_platform_put();
+	nvlink2_platform_put();
+}
+
+static int nvlink2_gpu_add_capability(struct coherent_window *window,
+				      struct vfio_info_cap *caps)
+{
+	struct nvlink2_device *nvdev =
+		to_nvlink2_device(&window->cdev->core.vdev);
+	struct vfio_region_info_cap_nvlink2_ssatgt target = {
+		.header.id = VFIO_REGION_INFO_CAP_NVLINK2_SSATGT,
+		.header.version = 1,
+		.tgt = nvdev->firmware.tgt,
+	};
+
+	if (!nvdev->firmware.has_tgt)
+		return 0;
+	return vfio_info_add_capability(caps, &target.header, sizeof(target));
+}
+
+const struct coherent_region nvlink2_gpu_region = {
+	.type = VFIO_REGION_TYPE_PCI_VENDOR_TYPE | PCI_VENDOR_ID_NVIDIA,
+	.subtype = VFIO_REGION_SUBTYPE_NVIDIA_NVLINK2_RAM,
+	.cache = COHERENT_CACHED,
+	.brief = true,
+	.add_capability = nvlink2_gpu_add_capability,
+	.map = nvlink2_prereg_map,
+	.copy = nvlink2_prereg_copy,
+	.unmap = nvlink2_prereg_unmap,
+};

@@ -1,0 +1,422 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Config accessors of a bus, replaced by ours, and the scan that makes the
+ * kernel look again.
+ *
+ * pci_bus_set_ops() swaps a bus's accessors. Ours take the original's other
+ * members over, because generic ECAM accessors call bus->ops->map_bus().
+ * While a GPU is enabled they answer for its function from the persona, and
+ * pass everything else on.
+ *
+ * On some architectures (CONFIG_PCI_LOCKLESS_CONFIG) no lock is held around
+ * config accesses, so that someone may still be on the way into our accessors
+ * after the original's came back. So a sim_bus, once made, stays until the
+ * module goes, is found by its pci_bus (referenced for that), and knows where
+ * to pass on to; the module goes after a grace period of tasks.
+ */
+#define pr_fmt(fmt) "cohgpu-sim: " fmt
+
+#include <linux/rculist.h>
+#include <linux/rcupdate.h>
+#include <linux/slab.h>
+
+#include "sim.h"
+
+#define SIM_STOCK_VENDOR 0x1af4
+#define SIM_STOCK_DEVICE 0x1110
+#define SIM_STOCK_MIN SZ_4M
+
+/**
+ * struct sim_bus - a bus on which a GPU is, or was
+ * @node: in sim_buses
+ * @bus: with a reference
+ * @stock: its own accessors
+ * @ops: ours
+ * @gpu: whom they show, NULL: nobody
+ */
+struct sim_bus {
+	struct list_head node;
+	struct pci_bus *bus;
+	struct pci_ops *stock;
+	struct pci_ops ops;
+	struct sim_gpu __rcu *gpu;
+};
+
+/* Grows under pci_rescan_remove_lock, shrinks only in sim_bus_exit(). */
+static LIST_HEAD(sim_buses);
+
+static struct sim_bus *sim_bus_find(struct pci_bus *bus)
+{
+	struct sim_bus *entry;
+
+	list_for_each_entry_rcu(entry, &sim_buses, node, true) {
+		if (entry->bus == bus)
+			return entry;
+	}
+	return NULL;
+}
+
+u32 sim_bus_stock_read(struct sim_gpu *gpu, int where)
+{
+	struct sim_bus *bus = gpu->bus;
+	u32 value = ~0;
+
+	bus->stock->read(bus->bus, gpu->devfn, where, 4, &value);
+	return value;
+}
+
+void sim_bus_stock_write(struct sim_gpu *gpu, int where, int size, u32 value)
+{
+	struct sim_bus *bus = gpu->bus;
+
+	bus->stock->write(bus->bus, gpu->devfn, where, size, value);
+}
+
+static int sim_bus_read(struct pci_bus *bus, unsigned int devfn, int where,
+			int size, u32 *val)
+{
+	int ret = PCIBIOS_SUCCESSFUL;
+	struct sim_bus *entry;
+	struct sim_gpu *gpu;
+	unsigned long flags;
+
+	rcu_read_lock();
+	entry = sim_bus_find(bus);
+	gpu = rcu_dereference(entry->gpu);
+	if (gpu && gpu->devfn == devfn && where + size <= SIM_CONFIG_BYTES) {
+		raw_spin_lock_irqsave(&gpu->lock, flags);
+		*val = sim_persona_read(gpu, where, size);
+		raw_spin_unlock_irqrestore(&gpu->lock, flags);
+		if (size < 4)
+			*val &= BIT(8 * size) - 1;
+	} else {
+		ret = entry->stock->read(bus, devfn, where, size, val);
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+static int sim_bus_write(struct pci_bus *bus, unsigned int devfn, int where,
+			 int size, u32 val)
+{
+	int ret = PCIBIOS_SUCCESSFUL;
+	struct sim_bus *entry;
+	struct sim_gpu *gpu;
+	unsigned long flags;
+
+	rcu_read_lock();
+	entry = sim_bus_find(bus);
+	gpu = rcu_dereference(entry->gpu);
+	if (gpu && gpu->devfn == devfn && where + size <= SIM_CONFIG_BYTES) {
+		raw_spin_lock_irqsave(&gpu->lock, flags);
+		sim_persona_write(gpu, where, size, val);
+		raw_spin_unlock_irqrestore(&gpu->lock, flags);
+	} else {
+		ret = entry->stock->write(bus, devfn, where, size, val);
+	}
+	rcu_read_unlock();
+	return ret;
+}
+
+/* The GPU that @pdev is; the caller holds pci_rescan_remove_lock. */
+struct sim_gpu *sim_bus_gpu_of(struct pci_dev *pdev)
+{
+	struct sim_bus *entry = sim_bus_find(pdev->bus);
+	struct sim_gpu *gpu;
+
+	gpu = entry ? rcu_dereference_protected(entry->gpu, true) : NULL;
+	return gpu && gpu->devfn == pdev->devfn ? gpu : NULL;
+}
+
+/* The GPU whose memory has a part in the range; under rcu_read_lock(). */
+struct sim_gpu *sim_bus_gpu_at(u64 start, u64 bytes)
+{
+	struct sim_bus *entry;
+	struct sim_gpu *gpu;
+
+	list_for_each_entry_rcu(entry, &sim_buses, node) {
+		gpu = rcu_dereference(entry->gpu);
+		if (gpu && start < gpu->mem_base + gpu->mem_size &&
+		    gpu->mem_base < start + bytes)
+			return gpu;
+	}
+	return NULL;
+}
+
+/* The function of an enabled GPU with a reference; NULL if it was removed. */
+struct pci_dev *sim_bus_function(struct sim_gpu *gpu)
+{
+	lockdep_assert_held(&gpu->alive);
+
+	return gpu->enabled ? pci_get_slot(gpu->bus->bus, gpu->devfn) : NULL;
+}
+
+static bool sim_bus_fits(struct pci_dev *pdev)
+{
+	return pdev->vendor == SIM_STOCK_VENDOR &&
+	       pdev->device == SIM_STOCK_DEVICE && pdev->bus->self &&
+	       pci_resource_flags(pdev, 2) & IORESOURCE_MEM_64 &&
+	       pci_resource_len(pdev, 2) >= SIM_STOCK_MIN;
+}
+
+static bool sim_bus_is_free(struct pci_dev *pdev)
+{
+	struct sim_bus *entry = sim_bus_find(pdev->bus);
+
+	return !pdev->dev.driver &&
+	       (!entry || !rcu_access_pointer(entry->gpu));
+}
+
+/* By address: functions that come back are last in the kernel's own order. */
+static bool sim_bus_is_before(struct pci_dev *a, struct pci_dev *b)
+{
+	int domain = pci_domain_nr(a->bus) - pci_domain_nr(b->bus);
+
+	if (domain)
+		return domain < 0;
+	return PCI_DEVID(a->bus->number, a->devfn) <
+	       PCI_DEVID(b->bus->number, b->devfn);
+}
+
+/* @told: firmware of the machine itself has properties for it. */
+static struct pci_dev *sim_bus_first_free(bool told)
+{
+	struct pci_dev *pdev = NULL, *first = NULL;
+
+	while ((pdev = pci_get_device(SIM_STOCK_VENDOR, SIM_STOCK_DEVICE,
+				      pdev))) {
+		if (!sim_bus_fits(pdev) || !sim_bus_is_free(pdev) ||
+		    sim_firmware_tells(&pdev->dev) != told ||
+		    (first && sim_bus_is_before(first, pdev)))
+			continue;
+		pci_dev_put(first);
+		first = pci_dev_get(pdev);
+	}
+	return first;
+}
+
+static struct pci_dev *sim_bus_named(struct sim_gpu *gpu)
+{
+	unsigned int domain, bus, slot, function;
+
+	if (sscanf(gpu->bdf, "%x:%x:%x.%x", &domain, &bus, &slot,
+		   &function) != 4)
+		return NULL;
+	return pci_get_domain_bus_and_slot(domain, bus,
+					   PCI_DEVFN(slot, function));
+}
+
+/* What the machine's own firmware says of a function cannot be overruled. */
+static bool sim_bus_suits(struct sim_gpu *gpu, struct pci_dev *pdev)
+{
+	return gpu->properties == SIM_PROPS_FIRMWARE ||
+	       !sim_firmware_tells(&pdev->dev);
+}
+
+static struct pci_dev *sim_bus_any(struct sim_gpu *gpu)
+{
+	struct pci_dev *pdev = NULL;
+
+	if (gpu->properties == SIM_PROPS_FIRMWARE)
+		pdev = sim_bus_first_free(true);
+	if (!pdev)
+		pdev = sim_bus_first_free(false);
+	if (pdev)
+		return pdev;
+	pr_err("%s: bdf: enable: no free function %04x:%04x behind a root port with a BAR2 of %u MiB or more\n",
+	       sim_name(gpu), SIM_STOCK_VENDOR, SIM_STOCK_DEVICE,
+	       SIM_STOCK_MIN >> 20);
+	return ERR_PTR(-ENODEV);
+}
+
+static int sim_bus_refuse(struct sim_gpu *gpu, struct pci_dev *pdev)
+{
+	if (!pdev || !sim_bus_fits(pdev)) {
+		pr_err("%s: bdf %s: enable: must be a %04x:%04x behind a root port with a BAR2 of %u MiB or more\n",
+		       sim_name(gpu), gpu->bdf, SIM_STOCK_VENDOR,
+		       SIM_STOCK_DEVICE, SIM_STOCK_MIN >> 20);
+		return -ENODEV;
+	}
+	if (!sim_bus_is_free(pdev)) {
+		pr_err("%s: bdf %s: enable: must have no driver, and no simulated GPU on its bus\n",
+		       sim_name(gpu), gpu->bdf);
+		return -EBUSY;
+	}
+	pr_err("%s: bdf %s: enable: must have `properties` = firmware, because the machine's own describes it\n",
+	       sim_name(gpu), gpu->bdf);
+	return -EINVAL;
+}
+
+/*
+ * The function that was chosen, or was used last, or else the first that is
+ * free; with a reference.
+ */
+struct pci_dev *sim_bus_find_stock(struct sim_gpu *gpu)
+{
+	struct pci_dev *pdev = sim_bus_named(gpu);
+	int ret;
+
+	lockdep_assert_held(&sim_lock);
+
+	if (pdev && sim_bus_fits(pdev) && sim_bus_is_free(pdev) &&
+	    sim_bus_suits(gpu, pdev))
+		return pdev;
+	ret = gpu->bdf_set ? sim_bus_refuse(gpu, pdev) : 0;
+	pci_dev_put(pdev);
+	return ret ? ERR_PTR(ret) : sim_bus_any(gpu);
+}
+
+static struct sim_bus *sim_bus_get(struct pci_bus *bus)
+{
+	struct sim_bus *entry = sim_bus_find(bus);
+
+	if (entry)
+		return entry;
+	entry = kzalloc(sizeof(*entry), GFP_KERNEL);
+	if (!entry)
+		return NULL;
+	entry->bus = bus;
+	get_device(&bus->dev);
+	list_add_tail_rcu(&entry->node, &sim_buses);
+	return entry;
+}
+
+static void sim_bus_swap(struct sim_bus *bus)
+{
+	if (bus->bus->ops == &bus->ops)
+		return;
+	bus->stock = bus->bus->ops;
+	bus->ops = *bus->stock;
+	bus->ops.read = sim_bus_read;
+	bus->ops.write = sim_bus_write;
+	pci_bus_set_ops(bus->bus, &bus->ops);
+}
+
+/* Nobody is shown any more; somebody else's accessors over ours stay. */
+static void sim_bus_swap_back(struct sim_bus *bus)
+{
+	RCU_INIT_POINTER(bus->gpu, NULL);
+	if (bus->bus->ops == &bus->ops)
+		pci_bus_set_ops(bus->bus, bus->stock);
+	synchronize_rcu();
+}
+
+static void sim_bus_remove(struct pci_bus *bus, unsigned int devfn)
+{
+	struct pci_dev *pdev = pci_get_slot(bus, devfn);
+
+	if (pdev)
+		pci_stop_and_remove_bus_device(pdev);
+	pci_dev_put(pdev);
+}
+
+/* Look at the function again; it has no driver until pci_bus_add_devices(). */
+static struct pci_dev *sim_bus_scan(struct pci_bus *bus, unsigned int devfn)
+{
+	pci_scan_slot(bus, devfn);
+	pci_bus_assign_resources(bus);
+	return pci_get_slot(bus, devfn);
+}
+
+static int sim_bus_check(struct sim_gpu *gpu, struct pci_dev *pdev)
+{
+	unsigned int i;
+
+	if (!pdev || pdev->vendor != gpu->vendor ||
+	    pdev->device != gpu->device) {
+		pr_err("%s: bdf %s: enable: the bus does not show %04x:%04x there\n",
+		       sim_name(gpu), gpu->bdf, gpu->vendor, gpu->device);
+		return -ENODEV;
+	}
+	for (i = 0; i < SIM_BARS; i++) {
+		if (!gpu->bars[i].size || gpu->bars[i].io)
+			continue;
+		if (pci_resource_start(pdev, 2 * i) &&
+		    pdev->resource[2 * i].parent)
+			continue;
+		pr_err("%s: bdf %s: enable: no room for BAR%u of %#llx bytes below its root port\n",
+		       sim_name(gpu), gpu->bdf, 2 * i, gpu->bars[i].size);
+		return -ENOSPC;
+	}
+	return 0;
+}
+
+static void sim_bus_show_stock(struct sim_gpu *gpu)
+{
+	struct pci_bus *bus = gpu->bus->bus;
+
+	lockdep_assert_held(&sim_lock);
+
+	sim_bus_remove(bus, gpu->devfn);
+	sim_bus_swap_back(gpu->bus);
+	sim_device_stop(gpu);
+	pci_dev_put(sim_bus_scan(bus, gpu->devfn));
+	pci_bus_add_devices(bus);
+}
+
+/* The stock function goes, the GPU comes. */
+int sim_bus_join(struct sim_gpu *gpu, struct pci_dev *stock)
+{
+	struct pci_bus *bus = stock->bus;
+	struct pci_dev *pdev;
+	unsigned long flags;
+	int ret;
+
+	lockdep_assert_held(&sim_lock);
+
+	pci_lock_rescan_remove();
+	gpu->devfn = stock->devfn;
+	raw_spin_lock_irqsave(&gpu->lock, flags);
+	/* A new device answers, whatever became of the one before. */
+	gpu->dead = false;
+	gpu->silent = false;
+	ret = sim_persona_make(gpu, stock);
+	raw_spin_unlock_irqrestore(&gpu->lock, flags);
+	gpu->bus = ret ? NULL : sim_bus_get(bus);
+	if (!gpu->bus) {
+		ret = ret ?: -ENOMEM;
+		goto out;
+	}
+
+	sim_bus_remove(bus, gpu->devfn);
+	sim_bus_swap(gpu->bus);
+	/* What the persona says of the stock function has to be true. */
+	sim_bus_stock_write(gpu, PCI_COMMAND, 2, 0);
+	sim_bus_stock_write(gpu, PCI_BASE_ADDRESS_0, 4, 0);
+	sim_bus_stock_write(gpu, PCI_BASE_ADDRESS_2, 4, 0);
+	sim_bus_stock_write(gpu, PCI_BASE_ADDRESS_3, 4, 0);
+	rcu_assign_pointer(gpu->bus->gpu, gpu);
+
+	pdev = sim_bus_scan(bus, gpu->devfn);
+	ret = sim_bus_check(gpu, pdev);
+	if (!ret)
+		ret = sim_device_start(gpu, pdev);
+	if (ret)
+		sim_bus_show_stock(gpu);
+	else
+		pci_bus_add_devices(bus);
+	pci_dev_put(pdev);
+out:
+	pci_unlock_rescan_remove();
+	return ret;
+}
+
+/* The GPU goes (its driver lets go first), the stock function is back. */
+void sim_bus_leave(struct sim_gpu *gpu)
+{
+	pci_lock_rescan_remove();
+	sim_bus_show_stock(gpu);
+	pci_unlock_rescan_remove();
+}
+
+void sim_bus_exit(void)
+{
+	struct sim_bus *entry, *next;
+
+	synchronize_rcu_tasks();
+	list_for_each_entry_safe(entry, next, &sim_buses, node) {
+		list_del(&entry->node);
+		put_device(&entry->bus->dev);
+		kfree(entry);
+	}
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who maps device memory before it is ready.
+ *
+ * A mapping is no access, but it lets accesses happen that nobody can see any
+ * more: those of user space, and of the CPU itself, which prefetches through
+ * cacheable mappings. So kernel probes on the generic mapping functions count
+ * the mappings that are made over device memory while it is not ready. Mappings
+ * that were there before are not seen; memory.c finds what is written through
+ * them. A driver that maps early and touches late is counted too: the number
+ * stands by itself in `ras_detail`.
+ *
+ * Functions call each other (memremap() ends in ioremap_prot()), so the same
+ * task that maps the same address within one tick counts once.
+ */
+#define pr_fmt(fmt) "cohgpu-sim: " fmt
+
+#include <linux/jiffies.h>
+#include <linux/kprobes.h>
+#include <linux/ptrace.h>
+#include <linux/sched.h>
+
+#include "sim.h"
+
+/**
+ * struct sim_ras_probe - a function that maps memory
+ * @probe: on its entry
+ * @start: number of the argument that tells where
+ * @bytes: number of the one that tells how much, 0: @fixed bytes
+ * @fixed: see @bytes
+ * @frames: @start is in page frames
+ */
+struct sim_ras_probe {
+	struct kprobe probe;
+	int start;
+	int bytes;
+	unsigned long fixed;
+	bool frames;
+};
+
+static int sim_ras_hit(struct kprobe *probe, struct pt_regs *regs);
+
+#define SIM_RAS_PROBE(function, ...)                                          \
+	{                                                                     \
+		.probe = {                                                    \
+			.symbol_name = function,                              \
+			.pre_handler = sim_ras_hit,                           \
+		},                                                            \
+		__VA_ARGS__                                                   \
+	}
+
+/* What a kernel has not, it is not asked for. */
+static struct sim_ras_probe sim_ras_probes[] = {
+	SIM_RAS_PROBE("vmf_insert_pfn", .start = 2, .fixed = PAGE_SIZE,
+		      .frames = true),
+	SIM_RAS_PROBE("vmf_insert_pfn_prot", .start = 2, .fixed = PAGE_SIZE,
+		      .frames = true),
+	SIM_RAS_PROBE("vmf_insert_pfn_pmd", .start = 1, .fixed = PMD_SIZE,
+		      .frames = true),
+	SIM_RAS_PROBE("vmf_insert_pfn_pud", .start = 1, .fixed = PUD_SIZE,
+		      .frames = true),
+	SIM_RAS_PROBE("remap_pfn_range", .start = 2, .bytes = 3,
+		      .frames = true),
+	SIM_RAS_PROBE("memremap", .start = 0, .bytes = 1),
+	SIM_RAS_PROBE("ioremap", .start = 0, .bytes = 1),
+	SIM_RAS_PROBE("ioremap_prot", .start = 0, .bytes = 1),
+	SIM_RAS_PROBE("ioremap_cache", .start = 0, .bytes = 1),
+	SIM_RAS_PROBE("ioremap_wc", .start = 0, .bytes = 1),
+};
+
+static bool sim_ras_on[ARRAY_SIZE(sim_ras_probes)];
+
+/* Who maps device memory for the device's side, which is no event. */
+static DEFINE_MUTEX(sim_ras_own_lock);
+static struct task_struct *sim_ras_own_task;
+
+void sim_ras_own(bool begin)
+{
+	if (begin) {
+		mutex_lock(&sim_ras_own_lock);
+		WRITE_ONCE(sim_ras_own_task, current);
+	} else {
+		WRITE_ONCE(sim_ras_own_task, NULL);
+		mutex_unlock(&sim_ras_own_lock);
+	}
+}
+
+/* The last one, guarded by the lock of the GPU that it was on. */
+static struct {
+	struct task_struct *task;
+	u64 start;
+	unsigned long when;
+} sim_ras_last;
+
+static void sim_ras_count(struct sim_gpu *gpu, u64 start)
+{
+	lockdep_assert_held(&gpu->lock);
+
+	if (sim_ras_last.task == current && sim_ras_last.start == start &&
+	    jiffies - sim_ras_last.when <= 1)
+		return;
+	sim_ras_last.task = current;
+	sim_ras_last.start = start;
+	sim_ras_last.when = jiffies;
+	gpu->ras[SIM_RAS_MAPPED]++;
+	SIM_RAS_LOG(gpu, "mapped", start - gpu->mem_base);
+}
+
+static int sim_ras_hit(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct sim_ras_probe *ras = container_of(probe, struct sim_ras_probe,
+						 probe);
+	u64 start = regs_get_kernel_argument(regs, ras->start);
+	u64 bytes = ras->fixed;
+	struct sim_gpu *gpu;
+	unsigned long flags;
+
+	if (ras->bytes)
+		bytes = regs_get_kernel_argument(regs, ras->bytes);
+	/* A pfn_t has flags in the bits that this shifts out. */
+	if (ras->frames)
+		start <<= PAGE_SHIFT;
+	if (READ_ONCE(sim_ras_own_task) == current)
+		return 0;
+
+	rcu_read_lock();
+	gpu = sim_bus_gpu_at(start, bytes);
+	if (gpu) {
+		raw_spin_lock_irqsave(&gpu->lock, flags);
+		if (gpu->covered)
+			sim_ras_count(gpu, start);
+		raw_spin_unlock_irqrestore(&gpu->lock, flags);
+	}
+	rcu_read_unlock();
+	return 0;
+}
+
+bool sim_ras_sees_mappings(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sim_ras_probes); i++) {
+		if (sim_ras_on[i])
+			return true;
+	}
+	return false;
+}
+
+void sim_ras_init(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sim_ras_probes); i++)
+		sim_ras_on[i] = !register_kprobe(&sim_ras_probes[i].probe);
+	if (!sim_ras_sees_mappings())
+		pr_info("ras: no kernel probes, so early mappings are not counted\n");
+}
+
+void sim_ras_exit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ARRAY_SIZE(sim_ras_probes); i++) {
+		if (sim_ras_on[i])
+			unregister_kprobe(&sim_ras_probes[i].probe);
+	}
+}
