@@ -105,12 +105,17 @@ static void sim_control_use(struct sim_gpu *gpu,
 			    const struct sim_preset *preset)
 {
 	gpu->preset = preset;
-	gpu->vendor = PCI_VENDOR_ID_NVIDIA;
+	gpu->vendor = preset->vendor;
 	gpu->device = preset->device;
 	gpu->mem_size = preset->mem_size;
 	gpu->bar0 = SIM_BAR0_MEMORY;
 	gpu->bar0_size = preset->bar0_size;
 	gpu->scrub = preset->scrub;
+	gpu->training = preset->training;
+	gpu->links = preset->links;
+	gpu->first_link = 0;
+	gpu->atsd = SIM_ATSD_MAX;
+	gpu->without[0] = 0;
 }
 
 static ssize_t sim_control_get_preset(struct sim_gpu *gpu, char *page)
@@ -212,6 +217,77 @@ static ssize_t sim_control_set_scrub(struct sim_gpu *gpu, const char *page)
 	return 0;
 }
 SIM_ATTR(scrub);
+
+static ssize_t sim_control_set_count(struct sim_gpu *gpu, const char *attr,
+				     u32 *count, u32 max, const char *page)
+{
+	u32 value;
+
+	if (!gpu->preset->links) {
+		pr_err("%s: %s: set: must be of a preset on NVLink\n",
+		       sim_name(gpu), attr);
+		return -EINVAL;
+	}
+	if (kstrtou32(page, 0, &value) || value > max)
+		return sim_control_refuse(gpu, attr, page,
+					  "a number that the preset allows");
+	*count = value;
+	return 0;
+}
+
+static ssize_t sim_control_get_links(struct sim_gpu *gpu, char *page)
+{
+	return sysfs_emit(page, "%u\n", gpu->links);
+}
+
+static ssize_t sim_control_set_links(struct sim_gpu *gpu, const char *page)
+{
+	return sim_control_set_count(gpu, "links", &gpu->links,
+				     gpu->preset->links, page);
+}
+SIM_ATTR(links);
+
+static ssize_t sim_control_get_first_link(struct sim_gpu *gpu, char *page)
+{
+	return sysfs_emit(page, "%u\n", gpu->first_link);
+}
+
+static ssize_t sim_control_set_first_link(struct sim_gpu *gpu,
+					  const char *page)
+{
+	return sim_control_set_count(gpu, "first_link", &gpu->first_link,
+				     SIM_ATSD_MAX, page);
+}
+SIM_ATTR(first_link);
+
+static ssize_t sim_control_get_atsd(struct sim_gpu *gpu, char *page)
+{
+	return sysfs_emit(page, "%u\n", gpu->atsd);
+}
+
+static ssize_t sim_control_set_atsd(struct sim_gpu *gpu, const char *page)
+{
+	return sim_control_set_count(gpu, "atsd", &gpu->atsd, SIM_ATSD_MAX,
+				     page);
+}
+SIM_ATTR(atsd);
+
+static ssize_t sim_control_get_without(struct sim_gpu *gpu, char *page)
+{
+	return sysfs_emit(page, "%s\n", gpu->without);
+}
+
+static ssize_t sim_control_set_without(struct sim_gpu *gpu, const char *page)
+{
+	if (strscpy(gpu->without, page, sizeof(gpu->without)) < 0) {
+		gpu->without[0] = 0;
+		return sim_control_refuse(gpu, "without", page,
+					  "a shorter list of names");
+	}
+	strim(gpu->without);
+	return 0;
+}
+SIM_ATTR(without);
 
 static ssize_t sim_control_get_training_ms(struct sim_gpu *gpu, char *page)
 {
@@ -365,6 +441,10 @@ static struct configfs_attribute *sim_control_attrs[] = {
 	&sim_control_attr_prop_size,
 	&sim_control_attr_scrub,
 	&sim_control_attr_training_ms,
+	&sim_control_attr_links,
+	&sim_control_attr_first_link,
+	&sim_control_attr_atsd,
+	&sim_control_attr_without,
 	&sim_control_attr_enable,
 	NULL
 };
@@ -424,7 +504,7 @@ static ssize_t sim_control_features_show(struct config_item *item, char *page)
 	for (preset = sim_presets; preset->name; preset++)
 		at += sysfs_emit_at(page, at, "%s ", preset->name);
 	at += sysfs_emit_at(page, at,
-			    "swnode firmware memory training flr hot pm dead unplug aer reset_after scrub ras_events");
+			    "swnode firmware memory training flr hot pm dead unplug aer reset_after scrub ras_events nvlink");
 	if (sim_ras_sees_mappings())
 		at += sysfs_emit_at(page, at, " ras_mappings");
 	if (IS_ENABLED(CONFIG_MEMORY_FAILURE))

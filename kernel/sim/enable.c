@@ -31,7 +31,7 @@ u64 sim_enable_next_base(void)
 	lockdep_assert_held(&sim_lock);
 
 	list_for_each_entry(gpu, &sim_gpus, list)
-		base = max_t(u64, base, ALIGN(gpu->mem_base + gpu->mem_size,
+		base = max_t(u64, base, ALIGN(gpu->mem_base + sim_span(gpu),
 					      SZ_512M));
 	return base;
 }
@@ -67,12 +67,12 @@ static int sim_enable_claim(struct sim_gpu *gpu)
 	u64 at = gpu->mem_base, end, next;
 	struct sim_gpu *other;
 
-	if (check_add_overflow(gpu->mem_base, gpu->mem_size, &end) ||
+	if (check_add_overflow(gpu->mem_base, sim_span(gpu), &end) ||
 	    !PAGE_ALIGNED(gpu->mem_base) || !PAGE_ALIGNED(gpu->mem_size))
 		return sim_enable_refuse(gpu, -EINVAL,
 					 "be whole pages below 2^64");
 	list_for_each_entry(other, &sim_gpus, list) {
-		if (gpu->mem_base < other->mem_base + other->mem_size &&
+		if (gpu->mem_base < other->mem_base + sim_span(other) &&
 		    other->mem_base < end) {
 			pr_err("%s: mem_base %#llx, mem_size %#llx: enable: overlaps the memory of %s\n",
 			       sim_name(gpu), gpu->mem_base, gpu->mem_size,
@@ -80,7 +80,7 @@ static int sim_enable_claim(struct sim_gpu *gpu)
 			return -EBUSY;
 		}
 	}
-	if (region_intersects(gpu->mem_base, gpu->mem_size,
+	if (region_intersects(gpu->mem_base, sim_span(gpu),
 			      IORESOURCE_SYSTEM_RAM, IORES_DESC_NONE) !=
 		    REGION_DISJOINT ||
 	    pfn_valid(gpu->mem_base >> PAGE_SHIFT) ||
@@ -137,9 +137,15 @@ int sim_enable(struct sim_gpu *gpu)
 	ret = sim_memory_start(gpu);
 	if (ret)
 		goto out_release;
-	ret = sim_bus_join(gpu, stock);
+	ret = sim_nvlink_start(gpu);
 	if (ret)
 		goto out_memory;
+	ret = sim_bus_join(gpu, stock);
+	if (ret)
+		goto out_nvlink;
+	ret = sim_nvlink_join(gpu);
+	if (ret)
+		goto out_leave;
 	list_add_tail(&gpu->list, &sim_gpus);
 	sim_enable_set(gpu, true);
 	pci_dev_put(stock);
@@ -147,6 +153,10 @@ int sim_enable(struct sim_gpu *gpu)
 		gpu->preset->name, gpu->bdf, gpu->mem_base, gpu->mem_size);
 	return 0;
 
+out_leave:
+	sim_bus_leave(gpu);
+out_nvlink:
+	sim_nvlink_stop(gpu);
 out_memory:
 	sim_memory_stop(gpu);
 out_release:
@@ -166,8 +176,10 @@ void sim_disable(struct sim_gpu *gpu)
 	sim_enable_set(gpu, false);
 	cancel_delayed_work_sync(&gpu->reset_work);
 	cancel_work_sync(&gpu->unplug_work);
+	sim_nvlink_leave(gpu);
 	sim_bus_leave(gpu);
 	list_del(&gpu->list);
+	sim_nvlink_stop(gpu);
 	sim_memory_stop(gpu);
 	release_resource(&gpu->resource);
 }

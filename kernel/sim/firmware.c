@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What firmware tells of the GPU: two properties on its PCI function.
+ * What firmware tells of the GPU: two properties on its PCI function. (What it
+ * tells of a GPU on NVLink: nvlink.c.)
  *
  * Real machines have them in ACPI. Here a software node carries them, hung on
  * the function when it is added to its bus: a notifier does that, so that they
@@ -37,6 +38,10 @@ static void sim_firmware_add(struct sim_gpu *gpu, struct device *dev)
 
 	if (gpu->properties != SIM_PROPS_SWNODE)
 		return;
+	if (gpu->nvlink) {
+		sim_nvlink_describe(gpu, dev);
+		return;
+	}
 	if (!gpu->prop_base.absent)
 		entries[n++] = PROPERTY_ENTRY_U64(SIM_PROP_BASE, base);
 	if (!gpu->prop_size.absent)
@@ -56,11 +61,13 @@ static int sim_firmware_notify(struct notifier_block *nb, unsigned long action,
 	struct device *dev = data;
 	struct sim_gpu *gpu;
 
-	if (action != BUS_NOTIFY_ADD_DEVICE)
+	if (action != BUS_NOTIFY_ADD_DEVICE && action != BUS_NOTIFY_DEL_DEVICE)
 		return NOTIFY_DONE;
 	gpu = sim_bus_gpu_of(to_pci_dev(dev));
-	if (gpu)
+	if (gpu && action == BUS_NOTIFY_ADD_DEVICE)
 		sim_firmware_add(gpu, dev);
+	else if (gpu && gpu->nvlink)
+		sim_nvlink_undescribe(dev);
 	return NOTIFY_OK;
 }
 

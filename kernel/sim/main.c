@@ -12,6 +12,8 @@
  *	bus.c		the bus's config accessors, and scans
  *	persona.c	config space
  *	firmware.c	properties on the function
+ *	nvlink.c	a V100's bridges, and the nodes that tie them together
+ *	platform.c	what a POWER9 kernel would do for a driver
  *	device.c	trainings and resets
  *	memory.c	device memory, its device's side, early writes
  *	ras.c		early mappings
@@ -33,6 +35,8 @@ static const struct pci_device_id sim_real[] = {
 	{ PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x2348) },
 	{ PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x2941) },
 	{ PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x31c2) },
+	{ PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x1db1) },
+	{ PCI_DEVICE(PCI_VENDOR_ID_NVIDIA, 0x1db5) },
 	{}
 };
 

@@ -74,10 +74,10 @@ static void sim_persona_header(struct sim_gpu *gpu, struct pci_dev *stock)
 	put_unaligned_le16(SIM_DECODE | PCI_COMMAND_PARITY | PCI_COMMAND_SERR |
 			   PCI_COMMAND_INTX_DISABLE, mask + PCI_COMMAND);
 	put_unaligned_le16(PCI_STATUS_CAP_LIST, image + PCI_STATUS);
-	put_unaligned_le32(PCI_CLASS_DISPLAY_3D << 16 | 0xa1,
+	put_unaligned_le32(gpu->preset->class << 16 | 0xa1,
 			   image + PCI_CLASS_REVISION);
 	mask[PCI_CACHE_LINE_SIZE] = 0xff;
-	put_unaligned_le16(PCI_VENDOR_ID_NVIDIA,
+	put_unaligned_le16(gpu->preset->vendor,
 			   image + PCI_SUBSYSTEM_VENDOR_ID);
 	put_unaligned_le16(0x16eb, image + PCI_SUBSYSTEM_ID);
 	image[PCI_CAPABILITY_LIST] = SIM_CAP_PM;
@@ -142,12 +142,14 @@ static void sim_persona_capabilities(struct sim_gpu *gpu)
 	put_unaligned_le32(0x3e, exp + PCI_EXP_LNKCAP2);
 	put_unaligned_le16(5, exp + PCI_EXP_LNKCTL2);
 
+	put_unaligned_le32(SIM_HDA_ON, gpu->image + SIM_HDA);
+	if (gpu->preset->links)
+		return;
 	sim_persona_dvsec(gpu, SIM_EXT_NVIDIA,
 			  gpu->preset->cxl ? SIM_EXT_CXL : 0,
 			  PCI_VENDOR_ID_NVIDIA, 3, 0xc);
 	put_unaligned_le16(gpu->preset->mig_fixed,
 			   gpu->image + SIM_EXT_NVIDIA + 0xA);
-	put_unaligned_le32(SIM_HDA_ON, gpu->image + SIM_HDA);
 	if (!gpu->preset->cxl)
 		return;
 	sim_persona_dvsec(gpu, SIM_EXT_CXL, 0, SIM_CXL_VENDOR, 0, 0x3c);

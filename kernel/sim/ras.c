@@ -22,19 +22,22 @@
 
 #include "sim.h"
 
+/* What one page-table entry maps; how much that is, POWER knows at run time. */
+enum sim_ras_entry { SIM_RAS_PTE, SIM_RAS_PMD, SIM_RAS_PUD };
+
 /**
  * struct sim_ras_probe - a function that maps memory
  * @probe: on its entry
  * @start: number of the argument that tells where
- * @bytes: number of the one that tells how much, 0: @fixed bytes
- * @fixed: see @bytes
+ * @bytes: number of the one that tells how much, 0: one @entry
+ * @entry: see @bytes
  * @frames: @start is in page frames
  */
 struct sim_ras_probe {
 	struct kprobe probe;
 	int start;
 	int bytes;
-	unsigned long fixed;
+	enum sim_ras_entry entry;
 	bool frames;
 };
 
@@ -51,13 +54,13 @@ static int sim_ras_hit(struct kprobe *probe, struct pt_regs *regs);
 
 /* What a kernel has not, it is not asked for. */
 static struct sim_ras_probe sim_ras_probes[] = {
-	SIM_RAS_PROBE("vmf_insert_pfn", .start = 2, .fixed = PAGE_SIZE,
+	SIM_RAS_PROBE("vmf_insert_pfn", .start = 2, .entry = SIM_RAS_PTE,
 		      .frames = true),
-	SIM_RAS_PROBE("vmf_insert_pfn_prot", .start = 2, .fixed = PAGE_SIZE,
+	SIM_RAS_PROBE("vmf_insert_pfn_prot", .start = 2, .entry = SIM_RAS_PTE,
 		      .frames = true),
-	SIM_RAS_PROBE("vmf_insert_pfn_pmd", .start = 1, .fixed = PMD_SIZE,
+	SIM_RAS_PROBE("vmf_insert_pfn_pmd", .start = 1, .entry = SIM_RAS_PMD,
 		      .frames = true),
-	SIM_RAS_PROBE("vmf_insert_pfn_pud", .start = 1, .fixed = PUD_SIZE,
+	SIM_RAS_PROBE("vmf_insert_pfn_pud", .start = 1, .entry = SIM_RAS_PUD,
 		      .frames = true),
 	SIM_RAS_PROBE("remap_pfn_range", .start = 2, .bytes = 3,
 		      .frames = true),
@@ -106,12 +109,24 @@ static void sim_ras_count(struct sim_gpu *gpu, u64 start)
 	SIM_RAS_LOG(gpu, "mapped", start - gpu->mem_base);
 }
 
+static u64 sim_ras_entry_bytes(enum sim_ras_entry entry)
+{
+	switch (entry) {
+	case SIM_RAS_PMD:
+		return PMD_SIZE;
+	case SIM_RAS_PUD:
+		return PUD_SIZE;
+	default:
+		return PAGE_SIZE;
+	}
+}
+
 static int sim_ras_hit(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct sim_ras_probe *ras = container_of(probe, struct sim_ras_probe,
 						 probe);
 	u64 start = regs_get_kernel_argument(regs, ras->start);
-	u64 bytes = ras->fixed;
+	u64 bytes = sim_ras_entry_bytes(ras->entry);
 	struct sim_gpu *gpu;
 	unsigned long flags;
 

@@ -31,6 +31,7 @@
 #define SIM_BARS 2
 #define SIM_PATCHES 12
 #define SIM_MS_MAX (10 * 60 * MSEC_PER_SEC)
+#define SIM_WITHOUT 160
 
 enum sim_reset_kind { SIM_RESET_FLR, SIM_RESET_HOT, SIM_RESET_PM, SIM_RESETS };
 
@@ -51,25 +52,35 @@ enum sim_bar0 { SIM_BAR0_MEMORY, SIM_BAR0_NONE, SIM_BAR0_IO };
 enum sim_ras { SIM_RAS_WRITTEN, SIM_RAS_MAPPED, SIM_RAS_KINDS };
 
 /**
- * struct sim_preset - a machine's GPU
+ * struct sim_preset - a machine's GPU, or a bridge to one
  * @name: as written to the attribute `preset`
- * @device: PCI device ID, vendor 10de
+ * @vendor: PCI vendor ID
+ * @device: PCI device ID
+ * @class: PCI class, without programming interface
  * @mem_size: bytes of device memory
+ * @window: bytes of address space in which it lies, 0: as many
+ * @links: NVLinks to it, 0: its memory is not on NVLink
  * @bar0_size: bytes of BAR0
  * @bar1_size: bytes of the real BAR1 (registers 0x18, 0x1C), 0: none
  * @mig_fixed: the NVIDIA DVSEC says that the MIG bug is fixed
  * @cxl: readiness is told by a CXL Device DVSEC, not by BAR0
  * @scrub: a reset clears memory
+ * @training: how trainings go unless told otherwise
  */
 struct sim_preset {
 	const char *name;
+	u16 vendor;
 	u16 device;
+	u16 class;
 	u64 mem_size;
+	u64 window;
+	unsigned int links;
 	u32 bar0_size;
 	u32 bar1_size;
 	bool mig_fixed;
 	bool cxl;
 	bool scrub;
+	enum sim_training training;
 };
 
 /**
@@ -111,9 +122,10 @@ struct sim_patch {
 };
 
 struct sim_bus;
+struct sim_nvlink;
 
 /**
- * struct sim_gpu - one simulated GPU
+ * struct sim_gpu - one simulated GPU, or a bridge to one
  * @item: its configfs directory
  * @preset: what it plays
  * @bdf: address of the stock function
@@ -129,6 +141,11 @@ struct sim_bus;
  * @bar0: kind of BAR0
  * @bar0_size: bytes of BAR0
  * @scrub: a reset clears memory
+ * @links: NVLinks to it
+ * @first_link: index of the first of them at its host bridge
+ * @atsd: ATSD registers that the host bridge's firmware lists
+ * @without: names of NVLink properties that firmware leaves out
+ * @nvlink: what is around it on NVLink, NULL: nothing
  * @enabled: it exists; changes with @alive held for writing
  * @list: in sim_gpus, while enabled
  * @resource: device memory, claimed in /proc/iomem
@@ -186,6 +203,11 @@ struct sim_gpu {
 	enum sim_bar0 bar0;
 	u32 bar0_size;
 	bool scrub;
+	u32 links;
+	u32 first_link;
+	u32 atsd;
+	char without[SIM_WITHOUT];
+	struct sim_nvlink *nvlink;
 	bool enabled;
 	struct list_head list;
 	struct resource resource;
@@ -234,6 +256,17 @@ static inline const char *sim_name(struct sim_gpu *gpu)
 	return config_item_name(&gpu->item);
 }
 
+#define SIM_ATSD_BYTES SZ_64K
+#define SIM_ATSD_MAX 8
+
+/* Bytes from @mem_base on that are the GPU's: its window, its ATSD registers. */
+static inline u64 sim_span(const struct sim_gpu *gpu)
+{
+	if (!gpu->preset->window)
+		return gpu->mem_size;
+	return gpu->preset->window + SIM_ATSD_MAX * SIM_ATSD_BYTES;
+}
+
 /* preset.c */
 extern const struct sim_preset sim_presets[];
 const struct sim_preset *sim_preset_find(const char *name);
@@ -262,6 +295,18 @@ u64 sim_persona_bar(struct sim_gpu *gpu, unsigned int i);
 bool sim_firmware_tells(struct device *dev);
 int sim_firmware_init(void);
 void sim_firmware_exit(void);
+
+/* nvlink.c */
+int sim_nvlink_start(struct sim_gpu *gpu);
+int sim_nvlink_join(struct sim_gpu *gpu);
+void sim_nvlink_leave(struct sim_gpu *gpu);
+void sim_nvlink_stop(struct sim_gpu *gpu);
+void sim_nvlink_describe(struct sim_gpu *gpu, struct device *dev);
+void sim_nvlink_undescribe(struct device *dev);
+
+/* platform.c */
+void sim_platform_init(struct dentry *root);
+void sim_platform_exit(void);
 
 /* device.c */
 void sim_device_init(struct sim_gpu *gpu);
