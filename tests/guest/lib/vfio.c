@@ -90,7 +90,7 @@ int vfio_try_open(struct vfio_dev *v, const char *bdf)
 	v->fd = ioctl(v->group, VFIO_GROUP_GET_DEVICE_FD, bdf);
 	if (v->fd < 0)
 		goto fail;
-	for (int i = 0; i < VFIO_PCI_NUM_REGIONS; i++)
+	for (int i = 0; i < VFIO_REGIONS; i++)
 		vfio_region_info(v, i, &v->region[i]);
 	return 0;
 fail:

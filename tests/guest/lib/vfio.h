@@ -21,6 +21,9 @@
 #define VFIO_USEMEM VFIO_PCI_BAR4_REGION_INDEX
 #define VFIO_RESMEM VFIO_PCI_BAR2_REGION_INDEX
 #define VFIO_CONFIG VFIO_PCI_CONFIG_REGION_INDEX
+/* The first device-specific region, and how many regions are known by index. */
+#define VFIO_SPECIAL VFIO_PCI_NUM_REGIONS
+#define VFIO_REGIONS (VFIO_SPECIAL + 1)
 
 struct vfio_region {
 	uint32_t flags;
@@ -38,7 +41,7 @@ struct vfio_dev {
 	int container;
 	int group;
 	int fd;
-	struct vfio_region region[VFIO_PCI_NUM_REGIONS];
+	struct vfio_region region[VFIO_REGIONS]; /* zero where there is none */
 };
 
 int vfio_try_open(struct vfio_dev *v, const char *bdf); /* 0 or errno */

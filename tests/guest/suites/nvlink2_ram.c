@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * spec/nvlink2.md sections 4 and 5: the GPU's memory, through read, write and mappings, and the
+ * registration of mappings for DMA.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "nvlink.h"
+
+static struct nvlink nv;
+
+static const struct nvlink_want one_link = {.links = "1"};
+
+/* The GPU alone, opened, enabled, trained. */
+static void ram_open(void)
+{
+	nvlink_open(&nv, &one_link);
+}
+
+static void agrees(volatile void *p, uint64_t dev, const char *what)
+{
+	uint64_t out = ktap_random(), in = 0;
+
+	EQ(vfio_touch_write(p, out), 0, "%s: signal at a store", what);
+	sim_mem_read(nv.gpu.name, dev, &in, 8);
+	EQ(in, out, "%s: stored through the mapping, on the device's side", what);
+	out = ktap_random();
+	sim_mem_write(nv.gpu.name, dev, &out, 8);
+	EQ(vfio_touch_read(p, &in), 0, "%s: signal at a load", what);
+	EQ(in, out, "%s: written on the device's side, through the mapping", what);
+}
+
+static const uint64_t places[] = {0, 4095, 1 * GiB - 9, 1 * GiB, 15 * GiB + 12345, 16 * GiB - 3000};
+
+static void read_write_agree(void)
+{
+	static char out[3000], in[3000];
+
+	ram_open();
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		ktap_fill(out, sizeof(out), ktap_random());
+		vfio_put(&nv.gpu.vfio, VFIO_SPECIAL, places[i], out, sizeof(out));
+		sim_mem_read(nv.gpu.name, places[i], in, sizeof(in));
+		BYTES(in, out, sizeof(in), "written at place %zu, on the device's side", i);
+		ktap_fill(out, sizeof(out), ktap_random());
+		sim_mem_write(nv.gpu.name, places[i], out, sizeof(out));
+		vfio_get(&nv.gpu.vfio, VFIO_SPECIAL, places[i], in, sizeof(in));
+		BYTES(in, out, sizeof(in), "read at place %zu", i);
+	}
+	EQ(vfio_read(&nv.gpu.vfio, VFIO_SPECIAL, NVLINK_WINDOW, in, 8), -EINVAL,
+	   "behind the window");
+	EQ(vfio_write(&nv.gpu.vfio, VFIO_SPECIAL, TiB - 8, in, 8), -EINVAL, "at the offsets' end");
+}
+
+/* P10: what the kernel mapped to copy is not mapped afterwards, however much it was. */
+static void P10_no_lasting_kernel_mapping(void)
+{
+	const size_t bytes = 8 * MiB;
+	char *buf = malloc(bytes);
+	long before;
+
+	ram_open();
+	before = util_lines("/proc/vmallocinfo", "phys=");
+	OK(before >= 0, "/proc/vmallocinfo cannot be read");
+	for (int i = 0; i < 4; i++)
+		vfio_get(&nv.gpu.vfio, VFIO_SPECIAL, i * 2 * GiB, buf, bytes);
+	EQ(util_lines("/proc/vmallocinfo", "phys="), before, "kernel mappings after reads");
+	free(buf);
+}
+
+/* The links are trained by the guest's driver: until then nobody may touch the memory. */
+static void P10_untouched_until_asked(void)
+{
+	uint64_t value;
+	void *p;
+
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+	EQ(sim_state(nv.gpu.name, "ready"), 0, "trained by itself");
+	vfio_open(&nv.gpu.vfio, nv.gpu.bdf);
+	vfio_memory_enable(&nv.gpu.vfio, true);
+	nvlink_ram(&nv.gpu.vfio);
+	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 4 * GiB);
+	ktap_sleep(0.2);
+	EQ(sim_state(nv.gpu.name, "ras_events"), 0, "early accesses and mappings");
+	/* And what does touch it is seen. */
+	EQ(vfio_touch_write(p, 0), 0, "store before training");
+	sim_train(nv.gpu.name);
+	OK(sim_state(nv.gpu.name, "ras_events") > 0, "a store before training is not counted");
+	EQ(vfio_touch_read(p, &value), 0, "load after training");
+	munmap(p, 4 * GiB);
+}
+
+static void P1_bounds(void)
+{
+	static const struct {
+		uint64_t off, len;
+		int err;
+	} t[] = {
+		{NVLINK_WINDOW, 64 * KiB, EINVAL},
+		{TiB - 64 * KiB, 64 * KiB, EINVAL},
+		{NVLINK_WINDOW - 64 * KiB, 128 * KiB, EINVAL},
+		{64 * KiB, NVLINK_WINDOW, EINVAL},
+		{0, NVLINK_WINDOW + 64 * KiB, EINVAL},
+		{TiB - 64 * KiB, 128 * KiB, EINVAL},
+		{NVLINK_WINDOW - 64 * KiB, 64 * KiB, 0},
+		{0, NVLINK_WINDOW, 0},
+		{64 * KiB, 64 * KiB, 0},
+	};
+
+	ram_open();
+	for (size_t i = 0; i < ARRAY_LEN(t); i++)
+		EQ(vfio_map_errno(&nv.gpu.vfio, VFIO_SPECIAL, t[i].off, t[i].len, PROT_READ,
+				  MAP_SHARED),
+		   t[i].err, "mmap of 0x%llx at 0x%llx", (unsigned long long)t[i].len,
+		   (unsigned long long)t[i].off);
+	EQ(vfio_map_errno(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB, PROT_READ, MAP_PRIVATE), EINVAL,
+	   "private");
+}
+
+static void ram_child(void *arg)
+{
+	uint64_t value;
+
+	EQ(vfio_touch_read(arg, &value), 0, "child: load");
+	EQ(vfio_touch_write(arg, value + 1), 0, "child: store");
+	munmap(arg, 64 * KiB);
+}
+
+/* P5: again, twice at once, in parts, split, in another process. */
+static void P5_mappings(void)
+{
+	const uint64_t part = 64 * KiB;
+	char *p, *q;
+	uint64_t value;
+
+	ram_open();
+	for (int i = 0; i < 3; i++) {
+		p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 8 * part);
+		agrees(p, 0, "again");
+		munmap(p, 8 * part);
+	}
+	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 1 * GiB, 8 * part);
+	q = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 1 * GiB + part, 8 * part);
+	agrees(p + part, 1 * GiB + part, "first of two");
+	agrees(q, 1 * GiB + part, "second of two");
+	EQ(munmap(p + 3 * part, part), 0, "munmap of a part in the middle");
+	agrees(p + 2 * part, 1 * GiB + 2 * part, "before the hole");
+	agrees(p + 4 * part, 1 * GiB + 4 * part, "behind the hole");
+	EQ(vfio_touch_read(p + 3 * part, &value), SIGSEGV, "in the hole");
+	value = 41;
+	sim_mem_write(nv.gpu.name, 1 * GiB, &value, 8);
+	ktap_join_ok(ktap_spawn(ram_child, p), 10, "child");
+	sim_mem_read(nv.gpu.name, 1 * GiB, &value, 8);
+	EQ(value, 42, "what the child stored");
+	agrees(p, 1 * GiB, "after the child went");
+	munmap(p, 8 * part);
+	agrees(q, 1 * GiB + part, "second, the first gone");
+	munmap(q, 8 * part);
+}
+
+static void zapped_when_silent(void)
+{
+	uint64_t value;
+	void *p;
+
+	ram_open();
+	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB);
+	agrees(p, 0, "memory enabled");
+	vfio_memory_enable(&nv.gpu.vfio, false);
+	EQ(vfio_touch_read(p, NULL), SIGBUS, "memory disabled: load");
+	EQ(vfio_read(&nv.gpu.vfio, VFIO_SPECIAL, 0, &value, 8), -EIO, "memory disabled: read");
+	vfio_memory_enable(&nv.gpu.vfio, true);
+	agrees(p, 0, "memory enabled again");
+	vfio_power(&nv.gpu.vfio, 3);
+	EQ(vfio_touch_read(p, NULL), SIGBUS, "D3hot: load");
+	vfio_power(&nv.gpu.vfio, 0);
+	vfio_memory_enable(&nv.gpu.vfio, true);
+	sim_train(nv.gpu.name);
+	agrees(p, 0, "D0 again");
+	EQ(vfio_reset(&nv.gpu.vfio), 0, "reset");
+	vfio_memory_enable(&nv.gpu.vfio, true);
+	sim_train(nv.gpu.name);
+	agrees(p, 0, "after a reset");
+	munmap(p, 64 * KiB);
+}
+
+/* P4 and P5, as the platform sees them: each mapping with its own physical address. */
+static void P4_registered_where_it_lies(void)
+{
+	const uint64_t part = 64 * KiB;
+	char *p, *moved;
+
+	ram_open();
+	EQ(nvlink_registrations(), 0, "registrations before mmap");
+	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 1 * GiB, 8 * part);
+	OK(nvlink_registered(p, 8 * part, nv.gpu.mem_base + 1 * GiB), "mmap at 1 GiB");
+	munmap(p + 3 * part, 2 * part);
+	OK(nvlink_registered(p, 3 * part, nv.gpu.mem_base + 1 * GiB), "before the hole");
+	OK(nvlink_registered(p + 5 * part, 3 * part, nv.gpu.mem_base + 1 * GiB + 5 * part),
+	   "behind the hole");
+	EQ(nvlink_registrations(), 2, "registrations around a hole");
+	munmap(p, 3 * part);
+	moved = mremap(p + 5 * part, 3 * part, 3 * part, MREMAP_MAYMOVE | MREMAP_FIXED,
+		       p - 512 * part);
+	OK(moved != MAP_FAILED, "mremap: %s", strerror(errno));
+	OK(nvlink_registered(moved, 3 * part, nv.gpu.mem_base + 1 * GiB + 5 * part), "moved");
+	EQ(nvlink_registrations(), 1, "registrations after mremap");
+	agrees(moved, 1 * GiB + 5 * part, "moved");
+	EQ(mprotect(moved + part, part, PROT_READ), 0, "mprotect of a part");
+	EQ(nvlink_registrations(), 1, "registrations after a split");
+	munmap(moved, 3 * part);
+	EQ(nvlink_registrations(), 0, "registrations after munmap");
+}
+
+static void forked(void *arg)
+{
+	uint64_t value;
+
+	EQ(vfio_touch_read(arg, &value), 0, "child: load");
+	EQ(nvlink_registrations(), 1, "registrations while a child lives");
+	munmap(arg, 32 * KiB);
+	EQ(nvlink_registrations(), 1, "registrations after the child's munmap");
+}
+
+static void registered_for_the_owner_only(void)
+{
+	void *p;
+
+	ram_open();
+	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB);
+	ktap_join_ok(ktap_spawn(forked, p), 10, "child");
+	EQ(nvlink_registrations(), 1, "registrations after the child went");
+	munmap(p, 64 * KiB);
+	EQ(nvlink_registrations(), 0, "registrations after munmap");
+}
+
+/* P3: a refusal is an error of mmap(), and nothing else. */
+static void P3_registration_refused(void)
+{
+	ram_open();
+	nvlink_platform_set("refuse", "registration");
+	EQ(vfio_map_errno(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB, PROT_READ, MAP_SHARED), EINVAL,
+	   "mmap");
+	nvlink_close(&nv);
+	nvlink_platform_set("refuse", "none");
+	EQ(nvlink_registrations(), 0, "registrations");
+	vfio_open(&nv.gpu.vfio, nv.gpu.bdf);
+	EQ(vfio_map_errno(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB, PROT_READ, MAP_SHARED), 0,
+	   "mmap afterwards");
+}
+
+/* P7: the IOMMU still maps GPU memory when its user is gone. */
+static void P7_closed_while_busy(void)
+{
+	void *p;
+
+	ram_open();
+	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB);
+	nvlink_platform_set("busy", "1");
+	munmap(p, 64 * KiB);
+	nvlink_close(&nv);
+	EQ(nvlink_registrations(), 1, "registrations while the IOMMU is busy");
+	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
+	EQ(pci_unbind(nv.bridge[0].bdf), 0, "unbind of the bridge");
+	EQ(pci_module_remove(NVLINK_DRIVER), EWOULDBLOCK, "removing the driver");
+	nvlink_platform_set("busy", "0");
+	for (int i = 0; i < 50 && nvlink_registrations(); i++)
+		ktap_sleep(0.1);
+	EQ(nvlink_registrations(), 0, "registrations after the IOMMU let go");
+	EQ(pci_module_remove(NVLINK_DRIVER), 0, "removing the driver afterwards");
+	EQ(pci_module_insert(NVLINK_DRIVER), 0, "loading it again");
+}
+
+/* P14: a kernel that would not survive it gets no registrations, and says so. */
+static void P14_leaky_kernel(void)
+{
+	const char *const words[] = {"DMA target", "RCU read lock", NULL};
+	int mark = util_log_mark();
+	void *p;
+
+	ram_open();
+	nvlink_platform_set("leak", "1");
+	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB);
+	agrees(p, 0, "mapping");
+	if (util_log_has(mark, words))
+		EQ(nvlink_registrations(), 0, "registrations, where the leak counts");
+	else
+		EQ(nvlink_registrations(), 1, "registrations, where it does not");
+	munmap(p, 64 * KiB);
+	EQ(nvlink_registrations(), 0, "registrations after munmap");
+	nvlink_close(&nv);
+	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
+	EQ(pci_unbind(nv.bridge[0].bdf), 0, "unbind of the bridge");
+	EQ(pci_module_remove(NVLINK_DRIVER), 0, "removing the driver");
+	EQ(pci_module_insert(NVLINK_DRIVER), 0, "loading it again");
+}
+
+static volatile int *client_state;
+
+static void client(void *arg)
+{
+	char *p;
+
+	(void)arg;
+	ram_open();
+	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 2 * GiB, 64 * MiB);
+	for (size_t at = 0; at < 64 * MiB; at += 2 * MiB)
+		EQ(vfio_touch_write(p + at, at), 0, "client's store");
+	*client_state = 1;
+	for (;;)
+		pause();
+}
+
+static void killed_while_mapped(void)
+{
+	pid_t pid;
+
+	client_state = ktap_shared(sizeof(*client_state));
+	pid = ktap_spawn(client, NULL);
+	EQ(ktap_await(client_state, 1, 30), 1, "client came up");
+	EQ(nvlink_registrations(), 1, "client's registrations");
+	ktap_kill(pid, 5, "client");
+	EQ(nvlink_registrations(), 0, "registrations of the dead");
+	ram_open();
+	agrees(vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB), 0, "next client");
+}
+
+static void many_cycles(void)
+{
+	long rounds = ktap_quick() ? 20 : ktap_arg();
+	uint64_t value;
+
+	nvlink_make(&nv, 0, &one_link);
+	for (long i = 0; i < rounds; i++) {
+		void *p;
+
+		nvlink_bind(&nv);
+		vfio_open(&nv.gpu.vfio, nv.gpu.bdf);
+		vfio_memory_enable(&nv.gpu.vfio, true);
+		sim_train(nv.gpu.name);
+		p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB);
+		EQ(vfio_touch_write(p, i), 0, "cycle %ld: store", i);
+		vfio_get(&nv.gpu.vfio, VFIO_SPECIAL, 0, &value, 8);
+		EQ(value, i, "cycle %ld: read", i);
+		munmap(p, 64 * KiB);
+		vfio_close(&nv.gpu.vfio);
+		if (i % 4 == 0) {
+			EQ(pci_unbind(nv.gpu.bdf), 0, "cycle %ld: unbind", i);
+			EQ(pci_unbind(nv.bridge[0].bdf), 0, "cycle %ld: unbind of the bridge", i);
+		}
+	}
+	EQ(nvlink_registrations(), 0, "registrations left");
+}
+
+int main(int argc, char **argv)
+{
+	static const struct ktap_case cases[] = {
+		KTAP_CASE(read_write_agree),
+		KTAP_CASE(P10_no_lasting_kernel_mapping),
+		KTAP_CASE(P10_untouched_until_asked),
+		KTAP_CASE(P1_bounds),
+		KTAP_CASE(P5_mappings),
+		KTAP_CASE(zapped_when_silent),
+		KTAP_CASE(P4_registered_where_it_lies),
+		KTAP_CASE(registered_for_the_owner_only),
+		KTAP_CASE(P3_registration_refused),
+		KTAP_CASE(P7_closed_while_busy),
+		KTAP_CASE(P14_leaky_kernel),
+		KTAP_CASE(killed_while_mapped),
+		KTAP_CASE_ARG_SLOW("many_cycles", many_cycles, 1000, 600),
+	};
+
+	nvlink_suite();
+	return ktap_main("nvlink2_ram", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
+}
