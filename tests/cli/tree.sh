@@ -25,10 +25,17 @@ gone() {
 # tree NAME MAKER...: makes $T by calling MAKER.
 tree() {
 	T=$WORK/trees/$1
-	rm -rf "$T"
+	rm -rf "$T" "$T.made"
 	mkdir -p "$T"
 	shift
 	"$@"
+}
+
+# tree_again: $T as tree() made it, and faster.
+tree_again() {
+	[[ -e $T.made ]] || cp -a "$T" "$T.made"
+	rm -rf "$T"
+	cp -a "$T.made" "$T"
 }
 
 # bytes PATH HEX...: a binary file.
@@ -56,13 +63,18 @@ pci_function() {
 	: >"$T/$at/resource"
 }
 
+# driver NAME: one that is loaded.
+driver() {
+	mkdir -p "$T/sys/bus/pci/drivers/$1"
+	: >"$T/sys/bus/pci/drivers/$1/unbind"
+	: >"$T/sys/bus/pci/drivers/$1/bind"
+}
+
 # driver_of BDF DRIVER
 driver_of() {
-	mkdir -p "$T/sys/bus/pci/drivers/$2"
-	: >"$T/sys/bus/pci/drivers/$2/unbind"
-	: >"$T/sys/bus/pci/drivers/$2/bind"
-	link "sys/bus/pci/devices/$1/driver" "../../../bus/pci/drivers/$2"
-	link "sys/bus/pci/drivers/$2/$1" "../../../../bus/pci/devices/$1"
+	driver "$2"
+	link "sys/bus/pci/devices/$1/driver" "../../drivers/$2"
+	link "sys/bus/pci/drivers/$2/$1" "../../devices/$1"
 }
 
 # group_of BDF NUMBER IOMMU

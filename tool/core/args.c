@@ -65,6 +65,10 @@ static int parse_option(struct call *call, int argc, char **argv, int *at)
 		complain(value, "parse", "--%s is one of: %s", option->name, option->choices);
 		return EXIT_USAGE;
 	}
+	if (option->kind == WORD_NUMBER && (!*value || value[strspn(value, "0123456789")])) {
+		complain(value, "parse", "--%s wants a number", option->name);
+		return EXIT_USAGE;
+	}
 	call->option[option->id] = value;
 	return 0;
 }

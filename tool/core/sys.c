@@ -173,6 +173,75 @@ int sys_link(char *buf, size_t size, const char *format, ...)
 	return 0;
 }
 
+int sys_write(const char *path, const char *text)
+{
+	int fd = open(sys_path("%s", path), O_WRONLY | O_CLOEXEC);
+	ssize_t length = strlen(text), done;
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	done = write(fd, text, length);
+	if (done != length)
+		ret = done < 0 ? -errno : -EIO;
+	close(fd);
+	return ret;
+}
+
+static int sys_fill(const char *full, const char *text)
+{
+	size_t length = strlen(text), done = 0;
+	ssize_t wrote = 0;
+	int fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0)
+		return -errno;
+	while (done < length && (wrote = write(fd, text + done, length - done)) > 0)
+		done += wrote;
+	if (done < length || fsync(fd))
+		wrote = -1;
+	if (wrote < 0)
+		wrote = errno ? -errno : -EIO;
+	close(fd);
+	return wrote < 0 ? wrote : 0;
+}
+
+int sys_replace(const char *path, const char *text)
+{
+	char full[PATH_MAX], fresh[PATH_MAX + 8];
+	int ret;
+
+	snprintf(full, sizeof(full), "%s", sys_path("%s", path));
+	snprintf(fresh, sizeof(fresh), "%s.new", full);
+	ret = sys_fill(fresh, text);
+	if (!ret && rename(fresh, full))
+		ret = -errno;
+	if (ret)
+		unlink(fresh);
+	return ret;
+}
+
+int sys_make_folder(const char *path)
+{
+	char full[PATH_MAX];
+
+	snprintf(full, sizeof(full), "%s", sys_path("%s", path));
+	for (char *at = full + 1; *at; at++) {
+		if (*at != '/')
+			continue;
+		*at = 0;
+		if (mkdir(full, 0755) && errno != EEXIST)
+			return -errno;
+		*at = '/';
+	}
+	return mkdir(full, 0755) && errno != EEXIST ? -errno : 0;
+}
+
+int sys_remove(const char *path)
+{
+	return unlink(sys_path("%s", path)) && errno != ENOENT ? -errno : 0;
+}
+
 static int sys_not_hidden(const struct dirent *entry)
 {
 	return entry->d_name[0] != '.';

@@ -27,6 +27,14 @@ int sys_u64(uint64_t *value, const char *format, ...) __attribute__((format(prin
 char *sys_slurp(const char *path, size_t *size);
 /* Last component of a link's target. */
 int sys_link(char *buf, size_t size, const char *format, ...) __attribute__((format(printf, 3, 4)));
+/* Writes text into an existing file in one write(), as sysfs wants it. */
+int sys_write(const char *path, const char *text);
+/* Puts a file in place with this text, whole or not at all. */
+int sys_replace(const char *path, const char *text);
+/* Makes a folder and those above it. */
+int sys_make_folder(const char *path);
+/* Removes a file; one that is not there is no error. */
+int sys_remove(const char *path);
 
 /* Sorted names in a folder, without dots; NULL-terminated, freed by sys_names_free(). */
 char **sys_names(const char *path);

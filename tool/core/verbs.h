@@ -16,6 +16,7 @@ enum word_kind {
 	WORD_FILE,
 	WORD_FORMAT, /* one of choices */
 	WORD_TEXT,
+	WORD_NUMBER,
 };
 
 enum option_id {
@@ -25,6 +26,10 @@ enum option_id {
 	OPT_ADDRESSES,
 	OPT_SVG,
 	OPT_CHECK,
+	OPT_DRIVER,
+	OPT_DRY_RUN,
+	OPT_PERSIST,
+	OPT_WAIT,
 	OPT_COUNT,
 };
 

@@ -76,5 +76,7 @@ void check_huge_maps(struct finding *f, const struct patient *p);
 /* The value of CONFIG_<name>; "n" when not set; NULL when the configuration cannot be read. */
 const char *kernel_config(const char *name);
 bool machine_is_arm64(void);
+/* Ranges of GPU memory that the host uses as its own. */
+unsigned int machine_online_ranges(bool *known);
 
 #endif

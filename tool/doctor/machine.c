@@ -13,6 +13,7 @@
 
 #include <linux/kvm.h>
 
+#include "core/holders.h"
 #include "core/sys.h"
 #include "doctor/doctor.h"
 
@@ -33,57 +34,42 @@ bool machine_is_arm64(void)
 	return !sys_is_tree() && !uname(&uts) && !strcmp(uts.machine, "aarch64");
 }
 
-void check_memory_offline(struct finding *f, const struct patient *p)
+unsigned int machine_online_ranges(bool *known)
 {
 	char *text = sys_slurp("/proc/iomem", NULL);
 	unsigned int ranges = 0;
 
-	(void)p;
+	*known = text;
 	for (char *at = text; at && (at = strstr(at, HOST_MEMORY)); at++)
 		ranges++;
-	if (!text)
+	free(text);
+	return ranges;
+}
+
+void check_memory_offline(struct finding *f, const struct patient *p)
+{
+	bool known;
+	unsigned int ranges = machine_online_ranges(&known);
+
+	(void)p;
+	if (!known)
 		finding(f, VERDICT_SKIP, "/proc/iomem cannot be read");
 	else if (ranges)
 		finding(f, VERDICT_FAIL, "%u ranges of GPU memory are online in the host", ranges);
 	else
 		finding(f, VERDICT_PASS, "none of it is the host's");
-	free(text);
-}
-
-/* A process that holds a file of the host's driver. */
-static bool holds_device(const char *pid, char *device, size_t size)
-{
-	char path[64];
-	char **names;
-	bool holds = false;
-
-	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
-	names = sys_names(path);
-	for (char **name = names; name && *name && !holds; name++)
-		holds = !sys_link(device, size, "/proc/%.16s/fd/%.16s", pid, *name) &&
-			!strncmp(device, "nvidia", 6);
-	sys_names_free(names);
-	return holds;
 }
 
 void check_gpu_unused(struct finding *f, const struct patient *p)
 {
-	char **pids = sys_names("/proc"), device[64], command[64];
-	unsigned int count = 0;
+	static const char *const files[] = {"/dev/nvidia*", NULL};
+	struct holder holder;
 
 	(void)p;
-	for (char **pid = pids; pid && *pid; pid++) {
-		if (!isdigit((unsigned char)**pid) || !holds_device(*pid, device, sizeof(device)))
-			continue;
-		if (sys_line(command, sizeof(command), "/proc/%.16s/comm", *pid))
-			strcpy(command, "a process");
-		finding(f, VERDICT_FAIL, "%s (%s) holds /dev/%s", command, *pid, device);
-		count++;
-	}
-	sys_names_free(pids);
-	if (count)
-		return;
-	if (geteuid() && !sys_is_tree())
+	if (holder_find(&holder, files))
+		finding(f, VERDICT_FAIL, "%s (%s) holds %s", holder.command, holder.pid,
+			holder.file);
+	else if (!holder_sees_all())
 		finding(f, VERDICT_SKIP, "only root sees what others have open");
 	else
 		finding(f, VERDICT_PASS, "no process holds /dev/nvidia*");

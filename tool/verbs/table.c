@@ -30,6 +30,28 @@ static const struct verb_option doctor_options[] = {
 	{0},
 };
 
+#define DRY_RUN                                                                                    \
+	{                                                                                          \
+		OPT_DRY_RUN, "dry-run", 'n', NULL, WORD_NONE, NULL,                                \
+			"print what would be done, and do nothing"                                 \
+	}
+
+static const struct verb_option bind_options[] = {
+	{OPT_DRIVER, "driver", 'd', "NAME", WORD_TEXT, NULL,
+	 "bind to this driver, in any spelling, instead of the best one"},
+	DRY_RUN,
+	{OPT_PERSIST, "persist", 'p', NULL, WORD_NONE, NULL,
+	 "have udev do the same at every boot, until restore"},
+	{OPT_WAIT, "wait", 'w', "SECONDS", WORD_NUMBER, NULL,
+	 "wait so long for the host to give the memory of the GPU back"},
+	{0},
+};
+
+static const struct verb_option restore_options[] = {
+	DRY_RUN,
+	{0},
+};
+
 const struct verb verbs[] = {
 	{
 		.name = "list",
@@ -89,6 +111,39 @@ const struct verb verbs[] = {
 		.options = doctor_options,
 		.run = run_doctor,
 		.manual = manual_doctor,
+	},
+	{
+		.name = "bind",
+		.words = "GPU...",
+		.kind = WORD_GPU,
+		.min = 1,
+		.max = -1,
+		.summary = "hand GPUs to VFIO, all of them or none",
+		.text = "Checks that nothing uses the GPUs, loads the VFIO driver that "
+			"modules.alias prefers for each, and binds it by driver_override, which "
+			"concerns this one device and no other of its kind.\n"
+			"What each was before is on record below /run/cohgpu before the first "
+			"step. When a step fails, or at an interrupt, all is put back; after a "
+			"kill, cohgpu restore does it. A GPU that is already bound to the driver "
+			"is left alone. A driver that was loaded stays loaded.",
+		.example = "cohgpu bind 0009:01:00.0 --dry-run",
+		.options = bind_options,
+		.run = run_bind,
+	},
+	{
+		.name = "restore",
+		.words = "GPU...",
+		.kind = WORD_GPU,
+		.min = 1,
+		.max = -1,
+		.summary = "give GPUs back to what they were before bind",
+		.text = "Puts driver_override and driver back to what is on record, takes away "
+			"what --persist left, and forgets the record. It looks at what is, not at "
+			"what was done: it may be interrupted, and repeated. Without a record "
+			"nothing is changed, and the exit status is 77.",
+		.example = "cohgpu restore all",
+		.options = restore_options,
+		.run = run_restore,
 	},
 };
 

@@ -10,6 +10,7 @@ says usage/value-missing show --svg
 says usage/value-for-a-flag list --json=yes
 says usage/word-missing show
 says usage/word-too-many list all
+says usage/not-a-number bind all --wait soon
 says usage/help --help
 
 PAGES=$(dirname "$COHGPU")/pages

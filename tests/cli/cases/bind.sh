@@ -1,0 +1,256 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2086 # no name in a tree has a space
+# bind and restore: what they do, what they refuse, and that at whatever step
+# they end, the tree can be brought back. kernel.c is the tree's kernel.
+
+DEV=sys/bus/pci/devices/$GPU
+"${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -shared -fPIC -o "$WORK/kernel.so" "$HERE/kernel.c"
+
+# with_kernel COMMAND...: the tool, its tree alive.
+with_kernel() {
+	LD_PRELOAD=$WORK/kernel.so ASAN_OPTIONS=verify_asan_link_order=0 "$@"
+}
+
+# does NAME ARGS...: as says(), with a kernel.
+does() {
+	with_kernel says "$@"
+}
+
+# A GPU that the host's driver has, and a kernel with the variant driver.
+hosted() {
+	healthy
+	driver_of $GPU nvidia
+	put $DEV/native nvidia
+	gone sys/bus/pci/drivers/$GRACE/$GPU
+	put sys/bus/pci/drivers_probe ""
+	gone $DEV/coherent_memory
+}
+
+plain_vfio() {
+	hosted
+	gone sys/bus/pci/drivers/nvidia/$GPU
+	driver_of $GPU vfio-pci
+	put $DEV/driver_override vfio-pci
+}
+
+unbound() {
+	hosted
+	gone sys/bus/pci/drivers/nvidia/$GPU
+	gone $DEV/driver
+}
+
+two_hosted() {
+	hosted
+	grace_gpu 0008:01:00.0 0x2342 4 smmu3.0x0000000006000000 $((95 * GIB)) $GIB
+	gone sys/bus/pci/drivers/$GRACE/0008:01:00.0
+	driver_of 0008:01:00.0 nvidia
+	put sys/bus/pci/devices/0008:01:00.0/native nvidia
+}
+
+# V100: the bridges are handed over with the GPU.
+hosted_v100() {
+	v100
+	for bdf in 0004:04:00.0 0006:00:00.0 0006:00:00.1; do
+		driver_of $bdf nvidia
+		put sys/bus/pci/devices/$bdf/native nvidia
+	done
+	gone sys/bus/pci/drivers/$NVLINK2/0004:04:00.0
+	driver vfio-pci
+	put sys/bus/pci/drivers_probe ""
+}
+
+# state: all that bind may change, the record included.
+state() {
+	{
+		cd "$T" && mkdir -p etc run
+		find sys -type l -printf '%p %l\n'
+		grep -H '' sys/bus/pci/devices/*/driver_override
+		grep -r '' etc run --include='*.rules*' --include='*.json*' || true
+	} | sort
+}
+
+driver_now() {
+	basename "$(readlink "$T/sys/bus/pci/devices/${1:-$GPU}/driver" || echo none)"
+}
+
+for before in hosted plain_vfio unbound; do
+	tree bind-$before $before
+	state >"$WORK/before"
+	does bind/$before-dry-run bind $GPU --dry-run
+	check "dry-run changes nothing: $before" diff "$WORK/before" <(state)
+	does bind/$before bind $GPU
+	check "bind binds: $before" test "$(driver_now)" = $GRACE
+	does bind/$before-again bind $GPU
+	does restore/$before-dry-run restore $GPU --dry-run
+	does restore/$before restore $GPU
+	check "restore brings back: $before" diff "$WORK/before" <(state)
+	does restore/$before-again restore $GPU
+done
+
+tree bind-json hosted
+does bind/json bind $GPU --json
+does restore/json restore all --json
+
+# Spellings, and drivers that are not there.
+for name in nvgrace-gpu-vfio-pci nvgrace_gpu-vfio_pci vfio_pci; do
+	tree bind-spelling hosted
+	driver vfio-pci
+	does bind/spelling-$name bind $GPU --driver $name
+done
+does bind/no-such-driver bind $GPU --driver nvgpu
+
+# What was before the first bind is what restore goes back to.
+tree bind-twice hosted
+driver vfio-pci
+state >"$WORK/before"
+does bind/twice-first bind $GPU --driver vfio-pci
+does bind/twice-second bind $GPU
+does restore/twice restore $GPU
+check "restore goes back to before the first of two binds" diff "$WORK/before" <(state)
+
+tree bind-persist hosted
+state >"$WORK/before"
+does bind/persist bind $GPU --persist
+check "the rule is as udev wants it" grep -qx \
+	"ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"$GPU\", ATTR{driver_override}=\"$GRACE\", RUN{builtin}+=\"kmod load $GRACE\"" \
+	"$T/etc/udev/rules.d/90-cohgpu-$GPU.rules"
+gone run/cohgpu
+does restore/persist-after-reboot restore $GPU
+check "restore takes the rule away after a reboot" diff "$WORK/before" <(state)
+
+# Refusals: nothing is changed.
+# refuses NAME MAKER ARGS...
+refuses() {
+	local name=$1 maker=$2
+	shift 2
+	tree "refuses-$name" $maker
+	state >"$WORK/before"
+	does bind/refuses-$name "$@"
+	check "nothing is changed: $name" diff "$WORK/before" <(state)
+	check "refused: $name" grep -q '^--- status 2' "$WORK/said"
+}
+held() {
+	hosted
+	process 813 nvidia-persiste /dev/nvidiactl
+}
+in_a_vm() {
+	plain_vfio
+	process 900 qemu-system-aar /dev/vfio/vfio /dev/vfio/3
+}
+in_a_vm_by_cdev() {
+	plain_vfio
+	mkdir -p "$T/$DEV/vfio-dev/vfio0"
+	process 900 qemu-system-aar /dev/vfio/devices/vfio0
+}
+online() {
+	hosted
+	put proc/iomem "420000000000-4217bfffffff : System RAM (NVIDIA)"
+}
+without_iommu() {
+	hosted
+	gone $DEV/iommu_group
+}
+foreign_record() {
+	hosted
+	put run/cohgpu/$GPU.json '{"version": 7}'
+}
+driver_refuses() {
+	with_kernel env KERNEL_REFUSES=$GRACE "$@"
+}
+refuses held held bind $GPU
+refuses in-a-vm in_a_vm bind $GPU
+refuses in-a-vm-by-cdev in_a_vm_by_cdev bind $GPU
+refuses online online bind $GPU
+refuses without-iommu without_iommu bind $GPU
+refuses foreign-record foreign_record bind $GPU
+# One of two cannot be had: neither is.
+second_held() {
+	two_hosted
+	gone sys/bus/pci/devices/0009:01:00.0/iommu_group
+}
+refuses second-of-two second_held bind all
+
+drains() {
+	(sleep 1.5 && put proc/iomem "nothing") &
+	with_kernel cohgpu bind $GPU --wait 20
+}
+tree drains online
+check "bind --wait waits for the memory to be given back" drains
+check "and binds then" test "$(driver_now)" = $GRACE
+
+export KERNEL_REFUSES=$GRACE
+tree driver-refuses hosted
+state >"$WORK/before"
+does bind/driver-takes-it-not bind $GPU
+check "a driver that does not take it: all is undone" diff "$WORK/before" <(state)
+unset KERNEL_REFUSES
+tree v100-bind hosted_v100
+state >"$WORK/before"
+does bind/v100 bind all
+check "bridges are handed over too" test "$(driver_now 0006:00:00.1)" = vfio-pci
+does restore/v100 restore all
+check "and come back" diff "$WORK/before" <(state)
+
+# every_step FATE MAKER: at each step of bind in turn the tool meets its fate; then
+# restore has all as it was before, and leaves no record.
+every_step() {
+	local fate=$1 maker=$2 at last bad=0 status
+	tree "bind-$fate-$maker" $maker
+	state >"$WORK/before"
+	tree_again
+	KERNEL_STEPS=$WORK/steps with_kernel cohgpu bind all --persist >/dev/null || return 1
+	last=$(<"$WORK/steps")
+	for ((at = 1; at <= last; at++)); do
+		tree_again
+		status=0
+		# A subshell says nothing of a kill.
+		(KERNEL_AT=$at KERNEL_FATE=$fate with_kernel cohgpu bind all --persist) >"$WORK/fate" 2>&1 || status=$?
+		case $fate in
+		kill) [[ $status == 137 ]] || { echo "step $at: status $status" && bad=1; } ;;
+		# It has put all back by itself. An interrupt after the last change comes too late.
+		*) [[ $status == 0 ]] || diff "$WORK/before" <(state) || { echo "step $at: not undone" && bad=1; } ;;
+		esac
+		comes_back "step $at of $last" || bad=1
+	done
+	echo "$last steps"
+	[[ $last -ge 9 && $bad == 0 ]]
+}
+
+comes_back() {
+	local status=0
+	with_kernel cohgpu restore all >"$WORK/fate" 2>&1 || status=$?
+	[[ $status == 0 || $status == 77 ]] || { echo "$1: restore failed" && cat "$WORK/fate" && return 1; }
+	rm -f "$T"/run/cohgpu/*.new
+	diff "$WORK/before" <(state) || { echo "$1: not as before" && return 1; }
+}
+
+# restore meets its fate, at each of its steps, and is repeated.
+every_step_of_restore() {
+	local fate=$1 maker=$2 at last bad=0
+	tree "restore-$fate-$maker" $maker
+	state >"$WORK/before"
+	with_kernel cohgpu bind all --persist >/dev/null || return 1
+	tree_again
+	KERNEL_STEPS=$WORK/steps with_kernel cohgpu restore all >/dev/null || return 1
+	last=$(<"$WORK/steps")
+	for ((at = 1; at <= last; at++)); do
+		tree_again
+		(KERNEL_AT=$at KERNEL_FATE=$fate with_kernel cohgpu restore all) >"$WORK/fate" 2>&1 || true
+		comes_back "step $at of $last" || bad=1
+	done
+	echo "$last steps"
+	[[ $last -ge 4 && $bad == 0 ]]
+}
+
+# To be killed before a step is to be killed after the one before it.
+for maker in hosted plain_vfio unbound two_hosted hosted_v100; do
+	check "bind is killed at every step: $maker" every_step kill $maker
+done
+for maker in hosted plain_vfio hosted_v100; do
+	check "restore is killed at every step: $maker" every_step_of_restore kill $maker
+done
+for maker in hosted two_hosted; do
+	check "bind is interrupted at every step: $maker" every_step int $maker
+	check "bind fails at every step: $maker" every_step fail $maker
+done
+check "restore fails at every step" every_step_of_restore fail hosted

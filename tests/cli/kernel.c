@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel of a hand-made tree, preloaded: what is written into the tree's sysfs has the effect
+ * that the driver core would give it. And the fate of the tool: every write, rename and unlink
+ * below the tree is a step, counted from 1, at which it can be stopped.
+ *
+ * KERNEL_AT=N       the step at which KERNEL_FATE comes
+ * KERNEL_FATE=      kill (before it), killed (after it), int (SIGINT before it), fail (EIO)
+ * KERNEL_REFUSES=D  driver D takes no device
+ * KERNEL_STEPS=F    the number of steps is left in file F
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define PCI "/sys/bus/pci"
+
+static int steps;
+
+static const char *setting(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value ? value : "";
+}
+
+static bool in_tree(const char *path)
+{
+	const char *root = setting("COHGPU_SYSROOT");
+
+	return *root && !strncmp(path, root, strlen(root));
+}
+
+static bool fate(const char *name)
+{
+	return steps == atoi(setting("KERNEL_AT")) && !strcmp(setting("KERNEL_FATE"), name);
+}
+
+/* False when the step fails. */
+static bool step_begins(void)
+{
+	FILE *file;
+
+	steps++;
+	if (*setting("KERNEL_STEPS") && (file = fopen(setting("KERNEL_STEPS"), "w"))) {
+		fprintf(file, "%d\n", steps);
+		fclose(file);
+	}
+	if (fate("kill"))
+		raise(SIGKILL);
+	if (fate("int"))
+		raise(SIGINT);
+	return !fate("fail");
+}
+
+static void step_ends(void)
+{
+	if (fate("killed"))
+		raise(SIGKILL);
+}
+
+static void put(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "w");
+
+	if (file) {
+		fputs(text, file);
+		fclose(file);
+	}
+}
+
+static void get(const char *path, char *buf, size_t size)
+{
+	FILE *file = fopen(path, "r");
+
+	buf[0] = 0;
+	if (file && fgets(buf, size, file))
+		buf[strcspn(buf, "\n")] = 0;
+	if (file)
+		fclose(file);
+}
+
+/* Error numbers as the driver core has them. */
+static int device_bind(const char *address, const char *driver)
+{
+	const char *root = setting("COHGPU_SYSROOT");
+	char folder[PATH_MAX], at[PATH_MAX], target[PATH_MAX];
+	struct stat st;
+
+	snprintf(folder, sizeof(folder), "%s" PCI "/drivers/%s", root, driver);
+	snprintf(at, sizeof(at), "%s" PCI "/devices/%s/driver", root, address);
+	if (!lstat(at, &st))
+		return -EBUSY;
+	if (stat(folder, &st) || !strcmp(driver, setting("KERNEL_REFUSES")))
+		return -ENODEV;
+	snprintf(target, sizeof(target), "../../drivers/%s", driver);
+	if (symlink(target, at))
+		return -errno;
+	snprintf(at, sizeof(at), "%s" PCI "/drivers/%s/%s", root, driver, address);
+	snprintf(target, sizeof(target), "../../devices/%s", address);
+	return symlink(target, at) ? -errno : 0;
+}
+
+static int device_unbind(const char *address)
+{
+	const char *root = setting("COHGPU_SYSROOT");
+	char at[PATH_MAX], target[PATH_MAX];
+	ssize_t length;
+
+	snprintf(at, sizeof(at), "%s" PCI "/devices/%s/driver", root, address);
+	length = readlink(at, target, sizeof(target) - 1);
+	if (length < 0)
+		return -ENODEV;
+	target[length] = 0;
+	syscall(SYS_unlinkat, AT_FDCWD, at, 0);
+	snprintf(at, sizeof(at), "%s" PCI "/drivers/%s/%s", root, strrchr(target, '/') + 1,
+		 address);
+	syscall(SYS_unlinkat, AT_FDCWD, at, 0);
+	return 0;
+}
+
+/* driver_override, or else the driver whose table has the device: its file "native" names it. */
+static void device_probe(const char *address)
+{
+	const char *root = setting("COHGPU_SYSROOT");
+	char path[PATH_MAX], driver[64];
+
+	snprintf(path, sizeof(path), "%s" PCI "/devices/%s/driver_override", root, address);
+	get(path, driver, sizeof(driver));
+	if (!strcmp(driver, "(null)")) {
+		snprintf(path, sizeof(path), "%s" PCI "/devices/%s/native", root, address);
+		get(path, driver, sizeof(driver));
+	}
+	if (driver[0])
+		device_bind(address, driver);
+}
+
+/* 0 done, -errno refused, 1 no file of sysfs. */
+static int sysfs_write(const char *path, const char *text)
+{
+	const char *at = path + strlen(setting("COHGPU_SYSROOT"));
+	char driver[64];
+
+	if (strncmp(at, PCI, strlen(PCI)))
+		return 1;
+	if (!strcmp(at, PCI "/drivers_probe")) {
+		device_probe(text);
+		return 0;
+	}
+	if (sscanf(at, PCI "/drivers/%63[^/]/", driver) == 1)
+		return strstr(at, "/unbind") ? device_unbind(text) : device_bind(text, driver);
+	if (strstr(at, "/driver_override")) {
+		put(path, strcmp(text, "\n") ? text : "(null)\n");
+		return 0;
+	}
+	return 1;
+}
+
+ssize_t write(int fd, const void *buf, size_t size)
+{
+	char link[64], path[PATH_MAX], text[128];
+	ssize_t length;
+	int ret;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, sizeof(path) - 1);
+	path[length < 0 ? 0 : length] = 0;
+	if (!in_tree(path))
+		return syscall(SYS_write, fd, buf, size);
+	if (!step_begins()) {
+		errno = EIO;
+		return -1;
+	}
+	snprintf(text, sizeof(text), "%.*s", (int)size, (const char *)buf);
+	ret = sysfs_write(path, text);
+	if (ret < 0) {
+		errno = -ret;
+		return -1;
+	}
+	length = ret ? syscall(SYS_write, fd, buf, size) : (ssize_t)size;
+	step_ends();
+	return length;
+}
+
+int rename(const char *from, const char *to)
+{
+	int ret;
+
+	if (in_tree(to) && !step_begins()) {
+		errno = EIO;
+		return -1;
+	}
+	ret = syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+	if (in_tree(to))
+		step_ends();
+	return ret;
+}
+
+int unlink(const char *path)
+{
+	struct stat st;
+	bool counts = in_tree(path) && !lstat(path, &st);
+	int ret;
+
+	if (counts && !step_begins()) {
+		errno = EIO;
+		return -1;
+	}
+	ret = syscall(SYS_unlinkat, AT_FDCWD, path, 0);
+	if (counts)
+		step_ends();
+	return ret;
+}

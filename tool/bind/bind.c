@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bind/bind.h"
+#include "core/error.h"
+#include "core/holders.h"
+#include "core/sys.h"
+
+#define DEVICES "/sys/bus/pci/devices"
+#define DRIVERS "/sys/bus/pci/drivers"
+#define PROBE	"/sys/bus/pci/drivers_probe"
+
+static void driver_of(char *buf, size_t size, const char *address)
+{
+	if (sys_link(buf, size, DEVICES "/%s/driver", address))
+		buf[0] = 0;
+}
+
+static void override_of(char *buf, size_t size, const char *address)
+{
+	if (sys_line(buf, size, DEVICES "/%s/driver_override", address) || !strcmp(buf, "(null)"))
+		buf[0] = 0;
+}
+
+/* One write into sysfs, told before; an exit code. */
+static int step_write(const char *address, const char *what, const char *path, const char *text,
+		      bool dry, bind_step_fn step)
+{
+	char shown[128];
+	int ret;
+
+	snprintf(shown, sizeof(shown), "%.*s", (int)strcspn(text, "\n"), text);
+	if (!step(address, what, path, shown))
+		return EXIT_FAILED;
+	if (dry)
+		return EXIT_OK;
+	ret = sys_write(path, text);
+	if (!ret)
+		return EXIT_OK;
+	complain(address, what, "%s: %s", path, strerror(-ret));
+	return EXIT_FAILED;
+}
+
+static int step_override(const char *address, const char *driver, bool dry, bind_step_fn step)
+{
+	char path[128], text[80];
+
+	snprintf(path, sizeof(path), DEVICES "/%s/driver_override", address);
+	/* An empty line takes it away. */
+	snprintf(text, sizeof(text), "%s\n", driver);
+	return step_write(address, "override", path, text, dry, step);
+}
+
+static int step_unbind(const char *address, bool dry, bind_step_fn step)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), DEVICES "/%s/driver/unbind", address);
+	return step_write(address, "unbind", path, address, dry, step);
+}
+
+/* The record says what is about to be done, before it is. */
+static int member_record(struct bind_member *m, const char *what, bool dry)
+{
+	int ret;
+
+	snprintf(m->record.step, sizeof(m->record.step), "%s", what);
+	m->touched = true;
+	ret = dry ? 0 : record_write(&m->record);
+	if (!ret)
+		return EXIT_OK;
+	complain(m->record.address, "record", "%s", strerror(-ret));
+	advise("nothing is changed without a record");
+	return EXIT_FAILED;
+}
+
+static int member_persist(struct bind_member *m, bool dry, bind_step_fn step)
+{
+	const char *path = rule_path(m->record.address);
+	int ret;
+
+	if (member_record(m, "persist", dry) ||
+	    !step(m->record.address, "persist", path, m->record.target))
+		return EXIT_FAILED;
+	ret = dry ? 0 : rule_write(m->record.address, m->record.target);
+	if (!ret)
+		return EXIT_OK;
+	complain(m->record.address, "persist", "%s: %s", path, strerror(-ret));
+	return EXIT_FAILED;
+}
+
+static int member_bind(struct bind_member *m, bool dry, bind_step_fn step)
+{
+	const char *address = m->record.address, *target = m->record.target;
+	char now[64];
+
+	if (member_record(m, "override", dry) || step_override(address, target, dry, step))
+		return EXIT_FAILED;
+	if (m->now[0] && (member_record(m, "unbind", dry) || step_unbind(address, dry, step)))
+		return EXIT_FAILED;
+	if (member_record(m, "probe", dry) ||
+	    step_write(address, "probe", PROBE, address, dry, step))
+		return EXIT_FAILED;
+	if (dry)
+		return EXIT_OK;
+	driver_of(now, sizeof(now), address);
+	if (!strcmp(now, target))
+		return EXIT_OK;
+	complain(address, "bind", "%s did not take it", target);
+	advise("see: dmesg, and cohgpu doctor %s", address);
+	return EXIT_FAILED;
+}
+
+int bind_run(struct bind_plan *plan, bool dry, bind_step_fn step)
+{
+	int status = EXIT_OK;
+
+	for (int i = 0; i < plan->count && !status; i++) {
+		struct bind_member *m = &plan->member[i];
+
+		if (strcmp(m->now, m->record.target))
+			status = member_bind(m, dry, step);
+		if (!status && plan->persist)
+			status = member_persist(m, dry, step);
+	}
+	for (int i = 0; i < plan->count && !status; i++)
+		if (plan->persist || strcmp(plan->member[i].now, plan->member[i].record.target))
+			status = member_record(&plan->member[i], "done", dry);
+	return status;
+}
+
+static int bind_add(struct bind_plan *plan, const char *gpu, const char *address,
+		    const char *driver, bool dry)
+{
+	struct bind_member *m = &plan->member[plan->count];
+	struct bind_record *r = &m->record, old;
+	char wanted[64];
+	int ret;
+
+	snprintf(r->address, sizeof(r->address), "%s", address);
+	snprintf(r->gpu, sizeof(r->gpu), "%s", gpu);
+	driver_of(m->now, sizeof(m->now), address);
+	override_of(m->now_override, sizeof(m->now_override), address);
+	strcpy(r->driver, m->now);
+	strcpy(r->driver_override, m->now_override);
+	m->had_rule = rule_exists(address);
+	if (driver)
+		snprintf(wanted, sizeof(wanted), "%s", driver);
+	else
+		target_best(wanted, sizeof(wanted), address);
+	if (!target_resolve(r->target, sizeof(r->target), wanted, !dry)) {
+		complain(address, "bind", "no driver %s is loaded, or could be", wanted);
+		advise("see: cohgpu doctor %s", gpu);
+		return EXIT_FAILED;
+	}
+	ret = record_read(&old, address);
+	if (ret && ret != -ENOENT) {
+		complain(address, "bind", "its record below /run/cohgpu is no record of ours");
+		return EXIT_FAILED;
+	}
+	if (!ret && strcmp(old.step, "done")) {
+		complain(address, "bind", "an earlier one was interrupted at its step \"%s\"",
+			 old.step);
+		advise("first: cohgpu restore %s", gpu);
+		return EXIT_FAILED;
+	}
+	/* Bound a second time: what it was before the first time is what restore wants. */
+	m->had_record = !ret;
+	if (!ret) {
+		strcpy(r->driver, old.driver);
+		strcpy(r->driver_override, old.driver_override);
+	}
+	plan->count++;
+	return EXIT_OK;
+}
+
+int bind_prepare(struct bind_plan *plan, const struct gpu *gpu, const char *driver, bool dry)
+{
+	int status;
+
+	status = bind_add(plan, gpu->address, gpu->address, driver, dry);
+	for (int i = 0; i < gpu->bridges && !status; i++)
+		status = bind_add(plan, gpu->address, gpu->bridge[i], NULL, dry);
+	return status;
+}
+
+/* A VFIO device that is open: unbinding it would wait for its user, without end. */
+static int check_not_open(const char *address, int group)
+{
+	char by_group[32] = "", by_device[64] = "", path[96];
+	const char *files[] = {by_group, by_device, NULL};
+	struct holder holder;
+	char **names;
+
+	snprintf(path, sizeof(path), DEVICES "/%s/vfio-dev", address);
+	names = sys_names(path);
+	if (names && names[0])
+		snprintf(by_device, sizeof(by_device), "/dev/vfio/devices/%.32s", names[0]);
+	sys_names_free(names);
+	snprintf(by_group, sizeof(by_group), "/dev/vfio/%d", group);
+	if (!holder_find(&holder, files))
+		return EXIT_OK;
+	complain(address, "bind", "in use: %s (%s) holds %s", holder.command, holder.pid,
+		 holder.file);
+	return EXIT_FAILED;
+}
+
+static int check_host_lets_go(const char *address)
+{
+	static const char *const files[] = {"/dev/nvidia*", NULL};
+	struct holder holder;
+
+	if (!holder_find(&holder, files))
+		return EXIT_OK;
+	complain(address, "bind", "in use: %s (%s) holds %s", holder.command, holder.pid,
+		 holder.file);
+	advise("stop nvidia-persistenced, nvidia-dcgm, nvidia-fabricmanager, nvidia-imex");
+	return EXIT_FAILED;
+}
+
+int bind_check(const struct bind_plan *plan, const struct gpu *gpu)
+{
+	const char *now = plan->member[0].now;
+
+	if (gpu->group < 0) {
+		complain(gpu->address, "bind", "it is in no IOMMU group, and VFIO needs one");
+		advise("see: cohgpu doctor --check iommu");
+		return EXIT_FAILED;
+	}
+	if (!strcmp(now, plan->member[0].record.target))
+		return EXIT_OK;
+	if (gpu_is_vfio_driver(now))
+		return check_not_open(gpu->address, gpu->group);
+	return now[0] ? check_host_lets_go(gpu->address) : EXIT_OK;
+}
+
+/* Brings one function back to what its record says, from wherever it is. */
+static int undo_member(const struct bind_record *r, bool rule, bool dry, bind_step_fn step)
+{
+	const char *address = r->address;
+	bool any = !strcmp(r->driver, "?");
+	char now[64], override[64], path[160];
+	int ret = 0;
+
+	driver_of(now, sizeof(now), address);
+	override_of(override, sizeof(override), address);
+	if (rule && rule_exists(address) && !step(address, "unpersist", rule_path(address), ""))
+		return EXIT_FAILED;
+	if (rule && !dry)
+		ret = rule_remove(address);
+	if (ret) {
+		complain(address, "restore", "%s: %s", rule_path(address), strerror(-ret));
+		return EXIT_FAILED;
+	}
+	if (strcmp(override, r->driver_override) &&
+	    step_override(address, r->driver_override, dry, step))
+		return EXIT_FAILED;
+	if (!any && !strcmp(now, r->driver))
+		return EXIT_OK;
+	if (now[0] && step_unbind(address, dry, step))
+		return EXIT_FAILED;
+	if (any)
+		return step_write(address, "probe", PROBE, address, dry, step);
+	if (!r->driver[0])
+		return EXIT_OK;
+	if (!target_resolve(override, sizeof(override), r->driver, !dry)) {
+		complain(address, "restore", "its driver %s is not loaded any more", r->driver);
+		advise("load it, then: cohgpu restore %s", r->gpu);
+		return EXIT_FAILED;
+	}
+	snprintf(path, sizeof(path), DRIVERS "/%s/bind", r->driver);
+	return step_write(address, "bind", path, address, dry, step);
+}
+
+int bind_back(const struct bind_plan *plan, bind_step_fn step)
+{
+	int status = EXIT_OK;
+
+	for (int i = plan->count - 1; i >= 0; i--) {
+		const struct bind_member *m = &plan->member[i];
+		struct bind_record before = m->record;
+		int ret;
+
+		if (!m->touched)
+			continue;
+		strcpy(before.driver, m->now);
+		strcpy(before.driver_override, m->now_override);
+		if (undo_member(&before, !m->had_rule, false, step)) {
+			status = EXIT_FAILED;
+			continue;
+		}
+		before = m->record;
+		strcpy(before.step, "done");
+		ret = m->had_record ? record_write(&before) : record_remove(before.address);
+		if (ret) {
+			complain(before.address, "undo", "its record: %s", strerror(-ret));
+			status = EXIT_FAILED;
+		}
+	}
+	return status;
+}
+
+/* 0 with a record of what to go back to; a rule that outlived its record is one too. */
+static int undo_record(struct bind_record *r, const struct gpu *gpu, const char *address)
+{
+	int ret = record_read(r, address);
+
+	if (ret == -ENOENT && rule_exists(address)) {
+		snprintf(r->address, sizeof(r->address), "%s", address);
+		snprintf(r->gpu, sizeof(r->gpu), "%s", gpu->address);
+		strcpy(r->driver, "?");
+		return 0;
+	}
+	if (!ret || ret == -ENOENT)
+		return ret;
+	complain(address, "restore", "its record below /run/cohgpu is no record of ours");
+	return ret;
+}
+
+int bind_undo(const struct gpu *gpu, bool dry, bind_step_fn step)
+{
+	struct bind_record record;
+	int status = EXIT_NOTHING;
+	char now[64];
+
+	driver_of(now, sizeof(now), gpu->address);
+	if (gpu_is_vfio_driver(now) && check_not_open(gpu->address, gpu->group))
+		return EXIT_FAILED;
+	/* In mirror order: the GPU was the first. */
+	for (int i = gpu->bridges; i >= 0; i--) {
+		const char *address = i ? gpu->bridge[i - 1] : gpu->address;
+		int ret = undo_record(&record, gpu, address);
+
+		if (ret == -ENOENT)
+			continue;
+		if (ret)
+			return EXIT_FAILED;
+		status = EXIT_OK;
+		if (undo_member(&record, true, dry, step))
+			return EXIT_FAILED;
+		ret = dry ? 0 : record_remove(address);
+		if (ret) {
+			complain(address, "restore", "its record: %s", strerror(-ret));
+			return EXIT_FAILED;
+		}
+	}
+	return status;
+}

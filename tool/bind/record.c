@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The record of what was, and the rule that makes a binding last. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <json-c/json.h>
+
+#include "bind/bind.h"
+#include "core/out.h"
+#include "core/sys.h"
+
+#define RECORDS "/run/cohgpu"
+#define RULES	"/etc/udev/rules.d"
+#define VERSION 1
+
+static const char *record_path(const char *address)
+{
+	static char path[64];
+
+	snprintf(path, sizeof(path), RECORDS "/%.15s.json", address);
+	return path;
+}
+
+static void record_get(struct json_object *object, const char *key, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", out_get_text(object, key, ""));
+}
+
+int record_read(struct bind_record *record, const char *address)
+{
+	char *text = sys_slurp(record_path(address), NULL);
+	struct json_object *object;
+	int ret = 0;
+
+	memset(record, 0, sizeof(*record));
+	if (!text)
+		return -ENOENT;
+	object = json_tokener_parse(text);
+	free(text);
+	record_get(object, "address", record->address, sizeof(record->address));
+	record_get(object, "gpu", record->gpu, sizeof(record->gpu));
+	record_get(object, "driver", record->driver, sizeof(record->driver));
+	record_get(object, "driver_override", record->driver_override,
+		   sizeof(record->driver_override));
+	record_get(object, "target", record->target, sizeof(record->target));
+	record_get(object, "step", record->step, sizeof(record->step));
+	if (out_get_number(object, "version") != VERSION || strcmp(record->address, address))
+		ret = -EINVAL;
+	json_object_put(object);
+	return ret;
+}
+
+int record_write(const struct bind_record *record)
+{
+	struct json_object *object = json_object_new_object();
+	int ret = sys_make_folder(RECORDS);
+
+	out_number(object, "version", VERSION);
+	out_text(object, "address", record->address);
+	out_text(object, "gpu", record->gpu);
+	out_text(object, "driver", record->driver);
+	out_text(object, "driver_override", record->driver_override);
+	out_text(object, "target", record->target);
+	out_text(object, "step", record->step);
+	if (!ret)
+		ret = sys_replace(record_path(record->address),
+				  json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY));
+	json_object_put(object);
+	return ret;
+}
+
+/* One that a kill left half-written goes too. */
+static int remove_both(const char *path)
+{
+	char fresh[128];
+
+	snprintf(fresh, sizeof(fresh), "%s.new", path);
+	sys_remove(fresh);
+	return sys_remove(path);
+}
+
+int record_remove(const char *address)
+{
+	return remove_both(record_path(address));
+}
+
+const char *rule_path(const char *address)
+{
+	static char path[96];
+
+	snprintf(path, sizeof(path), RULES "/90-cohgpu-%.15s.rules", address);
+	return path;
+}
+
+bool rule_exists(const char *address)
+{
+	return sys_exists(rule_path(address));
+}
+
+int rule_write(const char *address, const char *driver)
+{
+	char text[512];
+	int ret = sys_make_folder(RULES);
+
+	snprintf(text, sizeof(text),
+		 "# Made by: cohgpu bind --persist. Removed by: cohgpu restore\n"
+		 "ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
+		 "ATTR{driver_override}=\"%s\", RUN{builtin}+=\"kmod load %s\"\n",
+		 address, driver, driver);
+	return ret ? ret : sys_replace(rule_path(address), text);
+}
+
+int rule_remove(const char *address)
+{
+	return remove_both(rule_path(address));
+}

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <ctype.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/holders.h"
+#include "core/sys.h"
+
+static bool holder_matches(const char *path, const char *const *files)
+{
+	for (; *files; files++) {
+		size_t length = strcspn(*files, "*");
+
+		if (!strncmp(path, *files, length) && ((*files)[length] || !path[length]))
+			return true;
+	}
+	return false;
+}
+
+static bool holder_is(struct holder *holder, const char *pid, const char *const *files)
+{
+	char path[64], target[PATH_MAX];
+	char **names;
+	bool holds = false;
+
+	snprintf(path, sizeof(path), "/proc/%.15s/fd", pid);
+	names = sys_names(path);
+	for (char **name = names; name && *name && !holds; name++) {
+		ssize_t length =
+			readlink(sys_path("%s/%s", path, *name), target, sizeof(target) - 1);
+
+		target[length < 0 ? 0 : length] = 0;
+		holds = holder_matches(target, files);
+	}
+	sys_names_free(names);
+	if (!holds)
+		return false;
+	snprintf(holder->pid, sizeof(holder->pid), "%.15s", pid);
+	snprintf(holder->file, sizeof(holder->file), "%.63s", target);
+	if (sys_line(holder->command, sizeof(holder->command), "/proc/%.15s/comm", pid))
+		strcpy(holder->command, "a process");
+	return true;
+}
+
+bool holder_find(struct holder *holder, const char *const *files)
+{
+	char **pids = sys_names("/proc");
+	bool found = false;
+
+	for (char **pid = pids; pid && *pid && !found; pid++)
+		found = isdigit((unsigned char)**pid) && holder_is(holder, *pid, files);
+	sys_names_free(pids);
+	return found;
+}
+
+bool holder_sees_all(void)
+{
+	return sys_is_tree() || !geteuid();
+}

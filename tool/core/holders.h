@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who has device files open. */
+#ifndef COHGPU_HOLDERS_H
+#define COHGPU_HOLDERS_H
+
+#include <stdbool.h>
+
+struct holder {
+	char pid[16];
+	char command[32];
+	char file[64];
+};
+
+/*
+ * A process that holds one of the files: each a path, or its beginning where it ends with '*';
+ * NULL ends them. Without root only the caller's own processes are seen.
+ */
+bool holder_find(struct holder *holder, const char *const *files);
+bool holder_sees_all(void);
+
+#endif

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "bind/bind.h"
+#include "core/error.h"
+#include "core/out.h"
+#include "core/sys.h"
+#include "doctor/doctor.h"
+#include "verbs/verbs.h"
+
+#define LOCK_FOLDER "/run/cohgpu"
+#define LOCK_FILE   LOCK_FOLDER "/lock"
+
+static struct json_object *bind_steps; /* what was done, or with --dry-run would be */
+static bool bind_quiet;
+static volatile sig_atomic_t bind_stopped;
+
+static void bind_stop(int number)
+{
+	bind_stopped = number;
+}
+
+static bool bind_step(const char *address, const char *what, const char *path, const char *text)
+{
+	struct json_object *one;
+
+	if (bind_stopped) {
+		complain(address, what, "interrupted");
+		return false;
+	}
+	one = json_object_new_object();
+	out_text(one, "address", address);
+	out_text(one, "step", what);
+	out_text(one, "path", path);
+	out_text(one, "text", text);
+	json_object_array_add(bind_steps, one);
+	if (!bind_quiet)
+		printf("%s %-9s %s > %s\n", address, what, text[0] ? text : "\"\"", path);
+	return true;
+}
+
+/* The way back is not to be interrupted. */
+static bool undo_step(const char *address, const char *what, const char *path, const char *text)
+{
+	bind_stopped = 0;
+	return bind_step(address, what, path, text);
+}
+
+/* From here on an interrupt asks for the way back, and only one of us works. */
+static int bind_begin(const struct call *call)
+{
+	struct sigaction action = {.sa_handler = bind_stop, .sa_flags = SA_RESTART};
+	int fd;
+
+	if (call_has(call, OPT_DRY_RUN))
+		return EXIT_OK;
+	if (geteuid() && !sys_is_tree()) {
+		complain(call->verb->name, "run", "only root may");
+		advise("--dry-run shows what would be done");
+		return EXIT_FAILED;
+	}
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	sys_make_folder(LOCK_FOLDER);
+	fd = open(sys_path(LOCK_FILE), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) {
+		complain(LOCK_FILE, "lock", "%s",
+			 errno == EWOULDBLOCK ? "another cohgpu is at work" : strerror(errno));
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
+}
+
+/* The host's driver gives the memory back in pieces, which takes its time. */
+static int wait_for_drain(const struct gpu *gpu, const char *seconds)
+{
+	long left = seconds ? strtol(seconds, NULL, 10) : 0;
+	unsigned int ranges, before = 0;
+	bool known;
+
+	if (!gpu->driver[0] || gpu_is_vfio_driver(gpu->driver))
+		return EXIT_OK;
+	for (;; left--) {
+		ranges = machine_online_ranges(&known);
+		if (!ranges)
+			return EXIT_OK;
+		if (left <= 0 || bind_stopped)
+			break;
+		if (ranges != before)
+			fprintf(stderr, "%s: %u ranges of GPU memory are still online\n",
+				gpu->address, ranges);
+		before = ranges;
+		sleep(1);
+	}
+	complain(gpu->address, "bind", "%u ranges of GPU memory are online in the host", ranges);
+	advise("stop what uses it, then: cohgpu bind %s --wait 60", gpu->address);
+	return EXIT_FAILED;
+}
+
+/* All checks of all GPUs come before the first change. */
+static int bind_all(const struct call *call, const struct gpu_set *set, struct bind_plan *plans)
+{
+	bool dry = call_has(call, OPT_DRY_RUN);
+	int status = EXIT_OK;
+	size_t i;
+
+	for (i = 0; i < set->count && !status; i++) {
+		plans[i].persist = call_has(call, OPT_PERSIST);
+		status = bind_prepare(&plans[i], &set->gpu[i], call->option[OPT_DRIVER], dry);
+		if (!status)
+			status = bind_check(&plans[i], &set->gpu[i]);
+		if (!status)
+			status = wait_for_drain(&set->gpu[i], call->option[OPT_WAIT]);
+	}
+	for (i = 0; i < set->count && !status; i++)
+		status = bind_run(&plans[i], dry, bind_step);
+	/* All or nothing: those that were handed over before come back too. */
+	while (status && !dry && i-- > 0)
+		if (bind_back(&plans[i], undo_step))
+			advise("to try again: cohgpu restore %s", set->gpu[i].address);
+	return status;
+}
+
+static void bind_finish(const struct call *call, struct json_object *object, int status)
+{
+	out_bool(object, "done", !status && !call_has(call, OPT_DRY_RUN));
+	if (bind_quiet)
+		out_json(object);
+}
+
+static int restore_all(const struct call *call, const struct gpu_set *set, struct bind_plan *plans)
+{
+	int status = EXIT_NOTHING;
+
+	(void)plans;
+	for (size_t i = 0; i < set->count; i++) {
+		int one = bind_undo(&set->gpu[i], call_has(call, OPT_DRY_RUN), undo_step);
+
+		if (one != EXIT_NOTHING && status != EXIT_FAILED)
+			status = one;
+	}
+	if (status == EXIT_NOTHING)
+		complain(call->words[0], "restore", "there is no record of a bind");
+	return status;
+}
+
+static int run(const struct call *call,
+	       int (*work)(const struct call *call, const struct gpu_set *set,
+			   struct bind_plan *plans))
+{
+	struct json_object *object = out_new(call);
+	struct bind_plan *plans = NULL;
+	struct gpu_set set;
+	int status;
+
+	bind_steps = out_array(object, "steps");
+	bind_quiet = call_has(call, OPT_JSON);
+	gpu_scan(&set);
+	status = gpu_select(&set, call->words, call->count);
+	if (!status)
+		status = bind_begin(call);
+	if (!status) {
+		plans = calloc(set.count, sizeof(*plans));
+		status = plans ? work(call, &set, plans) : EXIT_FAILED;
+	}
+	bind_finish(call, object, status);
+	free(plans);
+	gpu_free(&set);
+	json_object_put(object);
+	return status;
+}
+
+int run_bind(const struct call *call)
+{
+	return run(call, bind_all);
+}
+
+int run_restore(const struct call *call)
+{
+	return run(call, restore_all);
+}
