@@ -16,6 +16,7 @@
  */
 #define pr_fmt(fmt) "cohgpu-sim: " fmt
 
+#include <linux/module.h>
 #include <linux/rculist.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -27,7 +28,7 @@
 #define SIM_STOCK_MIN SZ_4M
 
 /**
- * struct sim_bus - a bus on which a GPU is, or was
+ * struct sim_bus - a bus on which a GPU is, or was, or a root port of one
  * @node: in sim_buses
  * @bus: with a reference
  * @stock: its own accessors
@@ -72,6 +73,44 @@ void sim_bus_stock_write(struct sim_gpu *gpu, int where, int size, u32 value)
 	bus->stock->write(bus->bus, gpu->devfn, where, size, value);
 }
 
+/* A register that is not the persona's; a root port's may be laid over. */
+static int sim_bus_read_other(struct sim_bus *entry, unsigned int devfn,
+			      int where, int size, u32 *val)
+{
+	int ret = entry->stock->read(entry->bus, devfn, where, size, val);
+	struct sim_bus *other;
+	struct sim_gpu *gpu;
+	unsigned long flags;
+
+	list_for_each_entry_rcu(other, &sim_buses, node) {
+		gpu = rcu_dereference(other->gpu);
+		if (ret || !gpu || !READ_ONCE(gpu->aer.status))
+			continue;
+		raw_spin_lock_irqsave(&gpu->lock, flags);
+		sim_aer_read(gpu, entry->bus, devfn, where, size, val);
+		raw_spin_unlock_irqrestore(&gpu->lock, flags);
+	}
+	return ret;
+}
+
+static int sim_bus_write_other(struct sim_bus *entry, unsigned int devfn,
+			       int where, int size, u32 val)
+{
+	struct sim_bus *other;
+	struct sim_gpu *gpu;
+	unsigned long flags;
+
+	list_for_each_entry_rcu(other, &sim_buses, node) {
+		gpu = rcu_dereference(other->gpu);
+		if (!gpu || !READ_ONCE(gpu->aer.status))
+			continue;
+		raw_spin_lock_irqsave(&gpu->lock, flags);
+		sim_aer_write(gpu, entry->bus, devfn, where, val);
+		raw_spin_unlock_irqrestore(&gpu->lock, flags);
+	}
+	return entry->stock->write(entry->bus, devfn, where, size, val);
+}
+
 static int sim_bus_read(struct pci_bus *bus, unsigned int devfn, int where,
 			int size, u32 *val)
 {
@@ -90,7 +129,7 @@ static int sim_bus_read(struct pci_bus *bus, unsigned int devfn, int where,
 		if (size < 4)
 			*val &= BIT(8 * size) - 1;
 	} else {
-		ret = entry->stock->read(bus, devfn, where, size, val);
+		ret = sim_bus_read_other(entry, devfn, where, size, val);
 	}
 	rcu_read_unlock();
 	return ret;
@@ -112,7 +151,7 @@ static int sim_bus_write(struct pci_bus *bus, unsigned int devfn, int where,
 		sim_persona_write(gpu, where, size, val);
 		raw_spin_unlock_irqrestore(&gpu->lock, flags);
 	} else {
-		ret = entry->stock->write(bus, devfn, where, size, val);
+		ret = sim_bus_write_other(entry, devfn, where, size, val);
 	}
 	rcu_read_unlock();
 	return ret;
@@ -292,13 +331,34 @@ static void sim_bus_swap(struct sim_bus *bus)
 	pci_bus_set_ops(bus->bus, &bus->ops);
 }
 
-/* Nobody is shown any more; somebody else's accessors over ours stay. */
+/*
+ * Nobody is shown any more. Somebody else's accessors over ours stay, and so
+ * must the module, for they know ours.
+ */
 static void sim_bus_swap_back(struct sim_bus *bus)
 {
 	RCU_INIT_POINTER(bus->gpu, NULL);
-	if (bus->bus->ops == &bus->ops)
+	if (bus->bus->ops == &bus->ops) {
 		pci_bus_set_ops(bus->bus, bus->stock);
+	} else if (bus->bus->ops != bus->stock) {
+		pr_warn("bus %s: somebody took the config accessors over, so the module stays loaded\n",
+			dev_name(&bus->bus->dev));
+		__module_get(THIS_MODULE);
+	}
 	synchronize_rcu();
+}
+
+/* Let a root port's registers be laid over, until the module goes. */
+int sim_bus_watch(struct pci_bus *bus)
+{
+	struct sim_bus *entry;
+
+	pci_lock_rescan_remove();
+	entry = sim_bus_get(bus);
+	if (entry)
+		sim_bus_swap(entry);
+	pci_unlock_rescan_remove();
+	return entry ? 0 : -ENOMEM;
 }
 
 static void sim_bus_remove(struct pci_bus *bus, unsigned int devfn)
@@ -349,6 +409,7 @@ static void sim_bus_show_stock(struct sim_gpu *gpu)
 
 	sim_bus_remove(bus, gpu->devfn);
 	sim_bus_swap_back(gpu->bus);
+	sim_persona_end(gpu);
 	sim_device_stop(gpu);
 	pci_dev_put(sim_bus_scan(bus, gpu->devfn));
 	pci_bus_add_devices(bus);
@@ -380,11 +441,7 @@ int sim_bus_join(struct sim_gpu *gpu, struct pci_dev *stock)
 
 	sim_bus_remove(bus, gpu->devfn);
 	sim_bus_swap(gpu->bus);
-	/* What the persona says of the stock function has to be true. */
-	sim_bus_stock_write(gpu, PCI_COMMAND, 2, 0);
-	sim_bus_stock_write(gpu, PCI_BASE_ADDRESS_0, 4, 0);
-	sim_bus_stock_write(gpu, PCI_BASE_ADDRESS_2, 4, 0);
-	sim_bus_stock_write(gpu, PCI_BASE_ADDRESS_3, 4, 0);
+	sim_persona_begin(gpu);
 	rcu_assign_pointer(gpu->bus->gpu, gpu);
 
 	pdev = sim_bus_scan(bus, gpu->devfn);
@@ -413,6 +470,8 @@ void sim_bus_exit(void)
 {
 	struct sim_bus *entry, *next;
 
+	list_for_each_entry(entry, &sim_buses, node)
+		sim_bus_swap_back(entry);
 	synchronize_rcu_tasks();
 	list_for_each_entry_safe(entry, next, &sim_buses, node) {
 		list_del(&entry->node);

@@ -20,22 +20,32 @@ static struct sim_gpu *sim_to_gpu(struct config_item *item)
 	return container_of(item, struct sim_gpu, item);
 }
 
-static ssize_t sim_control_refuse(struct sim_gpu *gpu, const char *attr,
-				  const char *page, const char *rule)
+static void sim_control_log(struct sim_gpu *gpu, const char *attr,
+			    const char *page, const char *rule)
 {
 	pr_err("%s: %s %.*s: set: must be %s\n", sim_name(gpu), attr,
 	       min_t(int, strcspn(page, "\n"), 32), page, rule);
+}
+
+static int sim_control_refuse(struct sim_gpu *gpu, const char *attr,
+			      const char *page, const char *rule)
+{
+	sim_control_log(gpu, attr, page, rule);
 	return -EINVAL;
 }
 
 static int sim_control_bytes(const char *page, u64 *value)
 {
+	u64 bytes;
 	char *end;
 
 	if (!isdigit(*page))
 		return -EINVAL;
-	*value = memparse(page, &end);
-	return *end && *end != '\n' ? -EINVAL : 0;
+	bytes = memparse(page, &end);
+	if (*end && *end != '\n')
+		return -EINVAL;
+	*value = bytes;
+	return 0;
 }
 
 /*
@@ -62,8 +72,7 @@ static ssize_t sim_control_##name##_store(struct config_item *item,           \
 									      \
 	mutex_lock(&sim_lock);                                                \
 	if (gpu->enabled && strcmp(#name, "enable")) {                        \
-		pr_err("%s: " #name ": set: must be disabled first\n",        \
-		       sim_name(gpu));                                        \
+		sim_control_log(gpu, #name, page, "disabled first");          \
 		ret = -EBUSY;                                                 \
 	} else {                                                              \
 		ret = sim_control_set_##name(gpu, page);                      \
@@ -82,15 +91,15 @@ static ssize_t sim_control_set_bdf(struct sim_gpu *gpu, const char *page)
 {
 	size_t length = strcspn(page, "\n");
 	unsigned int part;
-	char rest;
+	int taken = 0;
 
 	if (!length) {
 		gpu->bdf_set = false;
 		gpu->bdf[0] = 0;
 		return 0;
 	}
-	if (sscanf(page, "%x:%x:%x.%x%c", &part, &part, &part, &part,
-		   &rest) < 4 || length >= sizeof(gpu->bdf))
+	sscanf(page, "%x:%x:%x.%x%n", &part, &part, &part, &part, &taken);
+	if (taken != length || length >= sizeof(gpu->bdf))
 		return sim_control_refuse(gpu, "bdf", page,
 					  "an address such as 0000:01:00.0");
 	memcpy(gpu->bdf, page, length);
@@ -504,9 +513,11 @@ static ssize_t sim_control_features_show(struct config_item *item, char *page)
 	for (preset = sim_presets; preset->name; preset++)
 		at += sysfs_emit_at(page, at, "%s ", preset->name);
 	at += sysfs_emit_at(page, at,
-			    "swnode firmware memory training flr hot pm dead unplug aer reset_after scrub ras_events nvlink");
+			    "swnode firmware memory training flr hot pm dead unplug reset_after scrub ras_events nvlink");
 	if (sim_ras_sees_mappings())
 		at += sysfs_emit_at(page, at, " ras_mappings");
+	if (SIM_AER)
+		at += sysfs_emit_at(page, at, " aer");
 	if (IS_ENABLED(CONFIG_MEMORY_FAILURE))
 		at += sysfs_emit_at(page, at, " poison");
 	return at + sysfs_emit_at(page, at, "\n");

@@ -252,6 +252,7 @@ void sim_device_stop(struct sim_gpu *gpu)
 	raw_spin_lock_irqsave(&gpu->lock, flags);
 	sim_memory_uncover(gpu);
 	gpu->ready = false;
+	gpu->aer.status = 0;
 	raw_spin_unlock_irqrestore(&gpu->lock, flags);
 	if (gpu->registers)
 		iounmap(gpu->registers);

@@ -32,12 +32,6 @@ static const char *const sim_faults_flr[] = {
 	[SIM_FLR_REFUSED] = "refused",
 };
 
-enum sim_faults_aer {
-	SIM_AER_CORRECTABLE,
-	SIM_AER_NONFATAL,
-	SIM_AER_FATAL,
-};
-
 static const char *const sim_faults_aer[] = {
 	[SIM_AER_CORRECTABLE] = "correctable",
 	[SIM_AER_NONFATAL] = "uncorrectable",
@@ -143,6 +137,20 @@ static const struct file_operations sim_faults_flr_fops = {
 	.write = sim_faults_flr_write,
 };
 
+static int sim_faults_number(struct sim_gpu *gpu, const char *file,
+			     const char __user *buf, size_t count, u64 *value)
+{
+	char word[SIM_WORD] = "";
+
+	if (copy_from_user(word, buf, min(count, sizeof(word) - 1)))
+		return -EFAULT;
+	if (!kstrtou64(strim(word), 0, value) && count < sizeof(word))
+		return 0;
+	pr_err("%s: %s %s: write: must be a number\n", sim_name(gpu), file,
+	       strim(word));
+	return -EINVAL;
+}
+
 static int sim_faults_check(struct sim_gpu *gpu, const char *file, u64 value,
 			    u64 max)
 {
@@ -153,101 +161,80 @@ static int sim_faults_check(struct sim_gpu *gpu, const char *file, u64 value,
 	return -EINVAL;
 }
 
-/* A number that can be read and written. */
-#define SIM_FAULTS_NUMBER(name)                                               \
-DEFINE_SIMPLE_ATTRIBUTE(sim_faults_##name##_fops, sim_faults_get_##name,      \
-			sim_faults_set_##name, "%llu\n")
-
-static int sim_faults_get_training_ms(void *data, u64 *value)
+static ssize_t sim_faults_show_number(char __user *buf, size_t count,
+				      loff_t *ppos, u64 value)
 {
-	struct sim_gpu *gpu = data;
+	char word[SIM_WORD];
 
-	*value = READ_ONCE(gpu->training_ms);
-	return 0;
+	scnprintf(word, sizeof(word), "%llu", value);
+	return sim_faults_show_word(buf, count, ppos, word);
 }
 
-static int sim_faults_set_training_ms(void *data, u64 value)
-{
-	struct sim_gpu *gpu = data;
-	int ret = sim_faults_check(gpu, "training_ms", value, SIM_MS_MAX);
-
-	if (!ret)
-		WRITE_ONCE(gpu->training_ms, value);
-	return ret;
+/* A file that reads as sim_faults_get_NAME() says. */
+#define SIM_FAULTS_READ(name)                                                 \
+static ssize_t sim_faults_##name##_read(struct file *filp, char __user *buf,  \
+					size_t count, loff_t *ppos)           \
+{                                                                             \
+	return sim_faults_show_number(buf, count, ppos,                       \
+				      sim_faults_get_##name(filp->private_data)); \
 }
 
-SIM_FAULTS_NUMBER(training_ms);
-
-static int sim_faults_get_flr_ms(void *data, u64 *value)
-{
-	struct sim_gpu *gpu = data;
-
-	*value = READ_ONCE(gpu->flr_ms);
-	return 0;
+/* A file that takes a number and does what sim_faults_set_NAME() does. */
+#define SIM_FAULTS_WRITE(name)                                                \
+static ssize_t sim_faults_##name##_write(struct file *filp,                   \
+					 const char __user *buf,              \
+					 size_t count, loff_t *ppos)          \
+{                                                                             \
+	struct sim_gpu *gpu = filp->private_data;                             \
+	u64 value;                                                            \
+	int ret = sim_faults_number(gpu, #name, buf, count, &value);          \
+									      \
+	if (!ret)                                                             \
+		ret = sim_faults_set_##name(gpu, value);                      \
+	return ret ?: count;                                                  \
 }
 
-static int sim_faults_set_flr_ms(void *data, u64 value)
-{
-	struct sim_gpu *gpu = data;
-	int ret = sim_faults_check(gpu, "flr_ms", value, SIM_MS_MAX);
-
-	if (!ret)
-		WRITE_ONCE(gpu->flr_ms, value);
-	return ret;
+#define SIM_FAULTS_FOPS(name, ...)                                            \
+static const struct file_operations sim_faults_##name##_fops = {              \
+	.owner = THIS_MODULE,                                                 \
+	.open = simple_open,                                                  \
+	__VA_ARGS__                                                           \
 }
 
-SIM_FAULTS_NUMBER(flr_ms);
+#define SIM_FAULTS_READ_WRITE(name)                                           \
+SIM_FAULTS_READ(name)                                                         \
+SIM_FAULTS_WRITE(name)                                                        \
+SIM_FAULTS_FOPS(name, .read = sim_faults_##name##_read,                       \
+		.write = sim_faults_##name##_write)
 
-static int sim_faults_get_cxl_allowance(void *data, u64 *value)
+/* A member of the same name, from 0 to @max. */
+#define SIM_FAULTS_MEMBER(name, max)                                          \
+static u64 sim_faults_get_##name(struct sim_gpu *gpu)                         \
+{                                                                             \
+	return READ_ONCE(gpu->name);                                          \
+}                                                                             \
+static int sim_faults_set_##name(struct sim_gpu *gpu, u64 value)              \
+{                                                                             \
+	int ret = sim_faults_check(gpu, #name, value, max);                   \
+									      \
+	if (!ret)                                                             \
+		WRITE_ONCE(gpu->name, value);                                 \
+	return ret;                                                           \
+}                                                                             \
+SIM_FAULTS_READ_WRITE(name)
+
+SIM_FAULTS_MEMBER(training_ms, SIM_MS_MAX);
+SIM_FAULTS_MEMBER(flr_ms, SIM_MS_MAX);
+SIM_FAULTS_MEMBER(cxl_allowance, 7);
+SIM_FAULTS_MEMBER(dead, 1);
+
+static u64 sim_faults_get_ready(struct sim_gpu *gpu)
 {
-	struct sim_gpu *gpu = data;
-
-	*value = READ_ONCE(gpu->cxl_allowance);
-	return 0;
+	return READ_ONCE(gpu->ready);
 }
 
-static int sim_faults_set_cxl_allowance(void *data, u64 value)
-{
-	struct sim_gpu *gpu = data;
-	int ret = sim_faults_check(gpu, "cxl_allowance", value, 7);
-
-	if (!ret)
-		WRITE_ONCE(gpu->cxl_allowance, value);
-	return ret;
-}
-
-SIM_FAULTS_NUMBER(cxl_allowance);
-
-static int sim_faults_get_dead(void *data, u64 *value)
-{
-	struct sim_gpu *gpu = data;
-
-	*value = READ_ONCE(gpu->dead);
-	return 0;
-}
-
-static int sim_faults_set_dead(void *data, u64 value)
-{
-	struct sim_gpu *gpu = data;
-	int ret = sim_faults_check(gpu, "dead", value, 1);
-
-	if (!ret)
-		WRITE_ONCE(gpu->dead, value);
-	return ret;
-}
-
-SIM_FAULTS_NUMBER(dead);
-
-static int sim_faults_get_ready(void *data, u64 *value)
-{
-	struct sim_gpu *gpu = data;
-
-	*value = READ_ONCE(gpu->ready);
-	return 0;
-}
-
-DEFINE_SIMPLE_ATTRIBUTE(sim_faults_ready_fops, sim_faults_get_ready, NULL,
-			"%llu\n");
+SIM_FAULTS_READ(ready)
+SIM_FAULTS_FOPS(ready, .read = sim_faults_ready_read);
 
 /*
  * Something that is done when a number is written, to a GPU that is enabled.
@@ -265,19 +252,20 @@ static int sim_faults_do(struct sim_gpu *gpu, const char *file, u64 value,
 	if (gpu->enabled)
 		ret = act(gpu, value);
 	else
-		pr_err("%s: %s: write: must be enabled\n", sim_name(gpu), file);
+		pr_err("%s: %s %llu: write: must be enabled\n", sim_name(gpu),
+		       file, value);
 	up_read(&gpu->alive);
 	return ret;
 }
 
 #define SIM_FAULTS_ACT(name, unless_zero)                                     \
-static int sim_faults_do_##name(void *data, u64 value)                        \
+static int sim_faults_set_##name(struct sim_gpu *gpu, u64 value)              \
 {                                                                             \
-	return sim_faults_do(data, #name, value, unless_zero,                 \
+	return sim_faults_do(gpu, #name, value, unless_zero,                  \
 			     sim_faults_##name);                              \
 }                                                                             \
-DEFINE_SIMPLE_ATTRIBUTE(sim_faults_##name##_fops, NULL,                       \
-			sim_faults_do_##name, "%llu\n")
+SIM_FAULTS_WRITE(name)                                                        \
+SIM_FAULTS_FOPS(name, .write = sim_faults_##name##_write)
 
 static int sim_faults_train(struct sim_gpu *gpu, u64 value)
 {
@@ -322,8 +310,11 @@ SIM_FAULTS_ACT(unplug, true);
 /* Poison in device memory, as the platform reports it: @value is where. */
 static int sim_faults_poison(struct sim_gpu *gpu, u64 value)
 {
-	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE))
+	if (!IS_ENABLED(CONFIG_MEMORY_FAILURE)) {
+		pr_err("%s: poison %#llx: write: the kernel must have CONFIG_MEMORY_FAILURE\n",
+		       sim_name(gpu), value);
 		return -EOPNOTSUPP;
+	}
 	if (value >= gpu->mem_size) {
 		pr_err("%s: poison %#llx: write: must be in %#llx bytes of memory\n",
 		       sim_name(gpu), value, gpu->mem_size);
@@ -335,74 +326,23 @@ static int sim_faults_poison(struct sim_gpu *gpu, u64 value)
 
 SIM_FAULTS_ACT(poison, false);
 
-#ifdef COHGPU_HAVE_COR_ERROR_DETECTED
-static int sim_faults_correctable(const struct pci_error_handlers *handlers,
-				  struct pci_dev *pdev)
-{
-	if (!handlers || !handlers->cor_error_detected)
-		return -ENOTTY;
-	handlers->cor_error_detected(pdev);
-	return 0;
-}
-#else
-static int sim_faults_correctable(const struct pci_error_handlers *handlers,
-				  struct pci_dev *pdev)
-{
-	return -ENOTTY;
-}
-#endif
-
-/*
- * What the kernel's AER service does with an error of this device, done
- * without a root port that reports it: the driver is called.
- */
-static int sim_faults_report(struct pci_dev *pdev, enum sim_faults_aer aer)
-{
-	const struct pci_error_handlers *handlers;
-	int ret = -ENOTTY;
-
-	device_lock(&pdev->dev);
-	handlers = pdev->driver ? pdev->driver->err_handler : NULL;
-	switch (aer) {
-	case SIM_AER_CORRECTABLE:
-		ret = sim_faults_correctable(handlers, pdev);
-		break;
-	case SIM_AER_NONFATAL:
-	case SIM_AER_FATAL:
-		if (!handlers || !handlers->error_detected)
-			break;
-		handlers->error_detected(pdev, aer == SIM_AER_FATAL ?
-						       pci_channel_io_frozen :
-						       pci_channel_io_normal);
-		if (handlers->resume)
-			handlers->resume(pdev);
-		ret = 0;
-		break;
-	}
-	device_unlock(&pdev->dev);
-	return ret;
-}
-
 static ssize_t sim_faults_aer_write(struct file *filp, const char __user *buf,
 				    size_t count, loff_t *ppos)
 {
 	struct sim_gpu *gpu = filp->private_data;
 	int i = sim_faults_match(gpu, "aer", buf, count, sim_faults_aer,
 				 ARRAY_SIZE(sim_faults_aer));
-	struct pci_dev *pdev;
 	int ret = -ENODEV;
 
 	if (i < 0)
 		return i;
 	down_read(&gpu->alive);
-	pdev = sim_bus_function(gpu);
+	if (gpu->enabled)
+		ret = sim_aer_inject(gpu, i);
+	else
+		pr_err("%s: aer %s: write: must be enabled\n", sim_name(gpu),
+		       sim_faults_aer[i]);
 	up_read(&gpu->alive);
-	if (pdev)
-		ret = sim_faults_report(pdev, i);
-	pci_dev_put(pdev);
-	if (ret)
-		pr_err("%s: aer %s: write: the function must have a driver that handles it\n",
-		       sim_name(gpu), sim_faults_aer[i]);
 	return ret ?: count;
 }
 
@@ -412,20 +352,19 @@ static const struct file_operations sim_faults_aer_fops = {
 	.write = sim_faults_aer_write,
 };
 
-static int sim_faults_get_ras(void *data, u64 *value)
+static u64 sim_faults_get_ras_events(struct sim_gpu *gpu)
 {
-	struct sim_gpu *gpu = data;
 	unsigned long flags;
+	u64 events;
 
 	raw_spin_lock_irqsave(&gpu->lock, flags);
-	*value = gpu->ras[SIM_RAS_WRITTEN] + gpu->ras[SIM_RAS_MAPPED];
+	events = gpu->ras[SIM_RAS_WRITTEN] + gpu->ras[SIM_RAS_MAPPED];
 	raw_spin_unlock_irqrestore(&gpu->lock, flags);
-	return 0;
+	return events;
 }
 
-static int sim_faults_clear_ras(void *data, u64 value)
+static int sim_faults_set_ras_events(struct sim_gpu *gpu, u64 value)
 {
-	struct sim_gpu *gpu = data;
 	unsigned long flags;
 
 	if (value) {
@@ -439,8 +378,7 @@ static int sim_faults_clear_ras(void *data, u64 value)
 	return 0;
 }
 
-DEFINE_SIMPLE_ATTRIBUTE(sim_faults_ras_fops, sim_faults_get_ras,
-			sim_faults_clear_ras, "%llu\n");
+SIM_FAULTS_READ_WRITE(ras_events);
 
 static int sim_faults_detail_show(struct seq_file *seq, void *unused)
 {
@@ -480,7 +418,7 @@ static const struct {
 	{ "ready", 0400, &sim_faults_ready_fops },
 	{ "cxl_allowance", 0600, &sim_faults_cxl_allowance_fops },
 	{ "resets", 0400, &sim_faults_resets_fops },
-	{ "ras_events", 0600, &sim_faults_ras_fops },
+	{ "ras_events", 0600, &sim_faults_ras_events_fops },
 	{ "ras_detail", 0400, &sim_faults_detail_fops },
 	{ "flr", 0600, &sim_faults_flr_fops },
 	{ "flr_ms", 0600, &sim_faults_flr_ms_fops },

@@ -17,6 +17,7 @@
  *	device.c	trainings and resets
  *	memory.c	device memory, its device's side, early writes
  *	ras.c		early mappings
+ *	aer.c		errors reported through the root port
  *	faults.c	debugfs: faults on demand
  */
 #define pr_fmt(fmt) "cohgpu-sim: " fmt

@@ -11,6 +11,7 @@
  *	0x18 BAR1	the same, where the preset has one
  *	PMCSR		D3hot stops decoding, and D3hot to D0 is a reset
  *	FLR bit		a reset
+ *	AER status	cleared by ones, and kept over resets
  *
  * so that decoding, DMA, IOMMU and interrupts stay the machine's own, and BAR0
  * is real MMIO.
@@ -22,9 +23,10 @@
  * stock function's BAR had. sim_persona_frame() gives 0 if it does not.
  *
  * A bus reset goes past these accessors. It is noticed by the next access,
- * because the stock function has then lost what was written to it.
+ * because the stock function has then lost a value, the *canary*, that was put
+ * into a register of it that does nothing.
  *
- * Every function here is called with gpu->lock held.
+ * All but sim_persona_begin() and _end() are called with gpu->lock held.
  */
 #define pr_fmt(fmt) "cohgpu-sim: " fmt
 
@@ -34,8 +36,9 @@
 
 #define SIM_CAP_PM 0x40
 #define SIM_CAP_EXP 0x60 /* 0x3c bytes */
-#define SIM_EXT_NVIDIA 0x100
-#define SIM_EXT_CXL 0x140
+#define SIM_EXT_AER 0x100
+#define SIM_EXT_NVIDIA 0x150
+#define SIM_EXT_CXL 0x180
 #define SIM_CXL_SIZE_HIGH (SIM_EXT_CXL + 0x18)
 #define SIM_CXL_SIZE_LOW (SIM_EXT_CXL + 0x1C)
 
@@ -51,9 +54,23 @@
 #define SIM_HDA 0x488
 #define SIM_HDA_ON BIT(25)
 
+#define SIM_UNCORRECTABLE                                                     \
+	(PCI_ERR_UNC_DLP | PCI_ERR_UNC_POISON_TLP | PCI_ERR_UNC_FCP |         \
+	 PCI_ERR_UNC_COMP_TIME | PCI_ERR_UNC_COMP_ABORT |                     \
+	 PCI_ERR_UNC_UNX_COMP | PCI_ERR_UNC_RX_OVER | PCI_ERR_UNC_MALF_TLP |  \
+	 PCI_ERR_UNC_ECRC | PCI_ERR_UNC_UNSUP)
+#define SIM_FATAL                                                             \
+	(PCI_ERR_UNC_DLP | PCI_ERR_UNC_FCP | PCI_ERR_UNC_RX_OVER |            \
+	 PCI_ERR_UNC_MALF_TLP)
+#define SIM_CORRECTABLE                                                       \
+	(PCI_ERR_COR_RCVR | PCI_ERR_COR_BAD_TLP | PCI_ERR_COR_BAD_DLLP |      \
+	 PCI_ERR_COR_REP_ROLL | PCI_ERR_COR_REP_TIMER | PCI_ERR_COR_ADV_NFAT)
+
 #define SIM_GEN5_X16 (5 | 16 << 4)
 #define SIM_DECODE (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)
 #define SIM_STOCK_BAR PCI_BASE_ADDRESS_2
+#define SIM_CANARY_AT PCI_CACHE_LINE_SIZE
+#define SIM_CANARY 0xa5
 #define SIM_REFUSED_MS (70 * MSEC_PER_SEC)
 
 static void sim_persona_dvsec(struct sim_gpu *gpu, int at, int next, u16 vendor,
@@ -63,6 +80,18 @@ static void sim_persona_dvsec(struct sim_gpu *gpu, int at, int next, u16 vendor,
 			   gpu->image + at);
 	put_unaligned_le32(vendor | length << 20, gpu->image + at + 4);
 	put_unaligned_le16(id, gpu->image + at + 8);
+}
+
+static void sim_persona_aer(struct sim_gpu *gpu, int next)
+{
+	u8 *aer = gpu->image + SIM_EXT_AER, *mask = gpu->mask + SIM_EXT_AER;
+
+	put_unaligned_le32(PCI_EXT_CAP_ID_ERR | 2 << 16 | next << 20, aer);
+	put_unaligned_le32(SIM_UNCORRECTABLE, mask + PCI_ERR_UNCOR_MASK);
+	put_unaligned_le32(SIM_FATAL, aer + PCI_ERR_UNCOR_SEVER);
+	put_unaligned_le32(SIM_UNCORRECTABLE, mask + PCI_ERR_UNCOR_SEVER);
+	put_unaligned_le32(PCI_ERR_COR_ADV_NFAT, aer + PCI_ERR_COR_MASK);
+	put_unaligned_le32(SIM_CORRECTABLE, mask + PCI_ERR_COR_MASK);
 }
 
 static void sim_persona_header(struct sim_gpu *gpu, struct pci_dev *stock)
@@ -143,6 +172,7 @@ static void sim_persona_capabilities(struct sim_gpu *gpu)
 	put_unaligned_le16(5, exp + PCI_EXP_LNKCTL2);
 
 	put_unaligned_le32(SIM_HDA_ON, gpu->image + SIM_HDA);
+	sim_persona_aer(gpu, gpu->preset->links ? 0 : SIM_EXT_NVIDIA);
 	if (gpu->preset->links)
 		return;
 	sim_persona_dvsec(gpu, SIM_EXT_NVIDIA,
@@ -155,6 +185,21 @@ static void sim_persona_capabilities(struct sim_gpu *gpu)
 	sim_persona_dvsec(gpu, SIM_EXT_CXL, 0, SIM_CXL_VENDOR, 0, 0x3c);
 	put_unaligned_le16(SIM_CXL_MEM_CAPABLE | SIM_CXL_ONE_RANGE,
 			   gpu->image + SIM_EXT_CXL + SIM_CXL_CAP);
+}
+
+/* What the persona says of the stock function becomes true. */
+void sim_persona_begin(struct sim_gpu *gpu)
+{
+	sim_bus_stock_write(gpu, PCI_COMMAND, 2, 0);
+	sim_bus_stock_write(gpu, PCI_BASE_ADDRESS_0, 4, 0);
+	sim_bus_stock_write(gpu, SIM_STOCK_BAR, 4, 0);
+	sim_bus_stock_write(gpu, SIM_STOCK_BAR + 4, 4, 0);
+	sim_bus_stock_write(gpu, SIM_CANARY_AT, 1, SIM_CANARY);
+}
+
+void sim_persona_end(struct sim_gpu *gpu)
+{
+	sim_bus_stock_write(gpu, SIM_CANARY_AT, 1, 0);
 }
 
 /* Config space as a reset leaves it; @stock is about to be replaced. */
@@ -260,14 +305,42 @@ bool sim_persona_decodes(struct sim_gpu *gpu)
 	       sim_persona_bar(gpu, 0) == gpu->home;
 }
 
-/* A reset: all that was written is forgotten. */
-void sim_persona_forget(struct sim_gpu *gpu)
+/* Registers in which a one that is written clears a bit. */
+static bool sim_persona_is_status(int where)
 {
-	u8 line = gpu->image[PCI_INTERRUPT_LINE];
+	int at = (where & ~3) - SIM_EXT_AER;
+
+	return at == PCI_ERR_UNCOR_STATUS || at == PCI_ERR_COR_STATUS;
+}
+
+/* An error happens; false if software does not want to be told of it. */
+bool sim_persona_error(struct sim_gpu *gpu, bool correctable, u32 status)
+{
+	u8 *aer = gpu->image + SIM_EXT_AER;
+	u8 *to = aer + (correctable ? PCI_ERR_COR_STATUS :
+				      PCI_ERR_UNCOR_STATUS);
+	u8 *mask = aer + (correctable ? PCI_ERR_COR_MASK : PCI_ERR_UNCOR_MASK);
 
 	lockdep_assert_held(&gpu->lock);
 
-	memcpy(gpu->image, gpu->fresh, SIM_CONFIG_BYTES);
+	if (get_unaligned_le32(mask) & status)
+		return false;
+	put_unaligned_le32(get_unaligned_le32(to) | status, to);
+	return true;
+}
+
+/* A reset: all that was written is forgotten, but for what went wrong. */
+void sim_persona_forget(struct sim_gpu *gpu)
+{
+	u8 line = gpu->image[PCI_INTERRUPT_LINE];
+	int i;
+
+	lockdep_assert_held(&gpu->lock);
+
+	for (i = 0; i < SIM_CONFIG_BYTES; i++) {
+		if (!sim_persona_is_status(i))
+			gpu->image[i] = gpu->fresh[i];
+	}
 	gpu->image[PCI_INTERRUPT_LINE] = line;
 	sim_persona_cxl(gpu);
 	sim_persona_program(gpu);
@@ -282,20 +355,11 @@ static bool sim_persona_is_dead(struct sim_gpu *gpu)
 
 static void sim_persona_notice_bus_reset(struct sim_gpu *gpu)
 {
-	u16 decode = gpu->stock_command & SIM_DECODE;
+	u32 now = sim_bus_stock_read(gpu, SIM_CANARY_AT);
 
-	if (decode) {
-		if (sim_bus_stock_read(gpu, PCI_COMMAND) & decode)
-			return;
-	} else if (gpu->stock_base) {
-		u64 base = sim_bus_stock_read(gpu, SIM_STOCK_BAR + 4);
-
-		base = base << 32 | sim_bus_stock_read(gpu, SIM_STOCK_BAR);
-		if (base & ~0xfULL)
-			return;
-	} else {
+	if ((now & 0xff) == SIM_CANARY)
 		return;
-	}
+	sim_bus_stock_write(gpu, SIM_CANARY_AT, 1, SIM_CANARY);
 	gpu->stock_command = 0;
 	gpu->stock_base = 0;
 	sim_device_reset(gpu, SIM_RESET_HOT);
@@ -360,7 +424,10 @@ void sim_persona_write(struct sim_gpu *gpu, int where, int size, u32 value)
 		/* The bit that starts an FLR does its work and reads as 0. */
 		if (where + i == SIM_CAP_EXP + PCI_EXP_DEVCTL + 1)
 			mask |= PCI_EXP_DEVCTL_BCR_FLR >> 8;
-		*byte = (*byte & ~mask) | (value >> (8 * i) & mask);
+		if (sim_persona_is_status(where + i))
+			*byte &= ~(value >> (8 * i));
+		else
+			*byte = (*byte & ~mask) | (value >> (8 * i) & mask);
 	}
 
 	/* Errors are cleared by writing ones. */

@@ -9,8 +9,8 @@
  *
  * Locks, outermost first:
  *	sim_lock		settings of all GPUs, who is enabled
- *	pci_rescan_remove_lock	(the PCI core's) which GPU a bus shows
  *	sim_gpu.alive		held for reading by those who use an enabled GPU
+ *	pci_rescan_remove_lock	(the PCI core's) which GPU a bus shows
  *	pci_lock		(the PCI core's) around config accesses
  *	sim_gpu.lock		config space, training, counters; a raw lock,
  *				because it is taken inside pci_lock
@@ -48,6 +48,8 @@ enum sim_flr { SIM_FLR_NORMAL, SIM_FLR_SLOW, SIM_FLR_REFUSED };
 enum sim_properties { SIM_PROPS_SWNODE, SIM_PROPS_FIRMWARE, SIM_PROPS_NONE };
 
 enum sim_bar0 { SIM_BAR0_MEMORY, SIM_BAR0_NONE, SIM_BAR0_IO };
+
+enum sim_aer_error { SIM_AER_CORRECTABLE, SIM_AER_NONFATAL, SIM_AER_FATAL };
 
 enum sim_ras { SIM_RAS_WRITTEN, SIM_RAS_MAPPED, SIM_RAS_KINDS };
 
@@ -121,6 +123,23 @@ struct sim_patch {
 	void *kept;
 };
 
+/**
+ * struct sim_aer - an error that the root port has been told of
+ * @bus: the root port's
+ * @devfn: its number there
+ * @at: its AER capability
+ * @status: bits of its Root Error Status register that the kernel has not
+ *	cleared; 0: there is no error
+ * @source: its Error Source Identification register
+ */
+struct sim_aer {
+	struct pci_bus *bus;
+	unsigned int devfn;
+	int at;
+	u32 status;
+	u32 source;
+};
+
 struct sim_bus;
 struct sim_nvlink;
 
@@ -183,6 +202,7 @@ struct sim_nvlink;
  * @silent: it does so until @silent_until
  * @silent_until: in jiffies
  * @resets: how many of each kind were seen
+ * @aer: an error on its way
  * @ras: early accesses of each kind that were seen
  * @patches: watched parts of device memory
  * @n_patches: how many there are
@@ -246,6 +266,7 @@ struct sim_gpu {
 	bool silent;
 	unsigned long silent_until;
 	u64 resets[SIM_RESETS];
+	struct sim_aer aer;
 	u64 ras[SIM_RAS_KINDS];
 	struct sim_patch patches[SIM_PATCHES];
 	unsigned int n_patches;
@@ -275,6 +296,7 @@ const struct sim_preset *sim_preset_find(const char *name);
 struct pci_dev *sim_bus_find_stock(struct sim_gpu *gpu);
 int sim_bus_join(struct sim_gpu *gpu, struct pci_dev *stock);
 void sim_bus_leave(struct sim_gpu *gpu);
+int sim_bus_watch(struct pci_bus *bus);
 struct pci_dev *sim_bus_function(struct sim_gpu *gpu);
 struct sim_gpu *sim_bus_gpu_at(u64 start, u64 bytes);
 struct sim_gpu *sim_bus_gpu_of(struct pci_dev *pdev);
@@ -284,11 +306,14 @@ void sim_bus_exit(void);
 
 /* persona.c */
 int sim_persona_make(struct sim_gpu *gpu, struct pci_dev *stock);
+void sim_persona_begin(struct sim_gpu *gpu);
+void sim_persona_end(struct sim_gpu *gpu);
 u32 sim_persona_read(struct sim_gpu *gpu, int where, int size);
 void sim_persona_write(struct sim_gpu *gpu, int where, int size, u32 value);
 void sim_persona_forget(struct sim_gpu *gpu);
 void sim_persona_cxl(struct sim_gpu *gpu);
 bool sim_persona_decodes(struct sim_gpu *gpu);
+bool sim_persona_error(struct sim_gpu *gpu, bool correctable, u32 status);
 u64 sim_persona_bar(struct sim_gpu *gpu, unsigned int i);
 
 /* firmware.c */
@@ -349,6 +374,35 @@ static inline bool sim_ras_sees_mappings(void)
 }
 
 static inline void sim_ras_own(bool begin)
+{
+}
+#endif
+
+/* aer.c */
+#if defined(CONFIG_PCIEAER) && defined(CONFIG_GENERIC_IRQ_INJECTION)
+#define SIM_AER 1
+int sim_aer_inject(struct sim_gpu *gpu, enum sim_aer_error error);
+void sim_aer_read(struct sim_gpu *gpu, struct pci_bus *bus, unsigned int devfn,
+		  int where, int size, u32 *value);
+void sim_aer_write(struct sim_gpu *gpu, struct pci_bus *bus,
+		   unsigned int devfn, int where, u32 value);
+#else
+#define SIM_AER 0
+static inline int sim_aer_inject(struct sim_gpu *gpu, enum sim_aer_error error)
+{
+	pr_err("%s: aer: write: the kernel must have AER and GENERIC_IRQ_INJECTION\n",
+	       sim_name(gpu));
+	return -EOPNOTSUPP;
+}
+
+static inline void sim_aer_read(struct sim_gpu *gpu, struct pci_bus *bus,
+				unsigned int devfn, int where, int size,
+				u32 *value)
+{
+}
+
+static inline void sim_aer_write(struct sim_gpu *gpu, struct pci_bus *bus,
+				 unsigned int devfn, int where, u32 value)
 {
 }
 #endif

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Faults of the simulated device that the kernel itself handles, seen with the kernel's own vfio-pci: what
+ * arrives at its services and at user space.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "gpu.h"
+
+static struct gpu gpu;
+
+/* A GB200 with vfio-pci: Linux resets its bus, which it refuses to do to a GH200's. */
+static void ft_make(void)
+{
+	const struct gpu_want w = {.preset = "gb200", .mem_size = "1G"};
+
+	sim_load();
+	sim_remove_all();
+	gpu_make(&gpu, 0, &w);
+	EQ(pci_module_insert("vfio-pci"), 0, "modprobe vfio-pci");
+	pci_bind(gpu.bdf, "vfio-pci");
+}
+
+/* An eventfd that the driver signals when the device reports an error. */
+static int ft_error_event(void)
+{
+	struct {
+		struct vfio_irq_set set;
+		int32_t fd;
+	} irq = {
+		.set = {.argsz = sizeof(irq),
+			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
+			.index = VFIO_PCI_ERR_IRQ_INDEX,
+			.count = 1},
+		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
+	};
+
+	OK(irq.fd >= 0, "eventfd: %s", strerror(errno));
+	EQ(ioctl(gpu.vfio.fd, VFIO_DEVICE_SET_IRQS, &irq), 0, "VFIO_DEVICE_SET_IRQS: %s",
+	   strerror(errno));
+	return irq.fd;
+}
+
+static bool ft_signalled(int event, int ms)
+{
+	struct pollfd p = {.fd = event, .events = POLLIN};
+
+	return poll(&p, 1, ms) == 1;
+}
+
+/* How many errors of a kind the kernel has counted for the root port. */
+static uint64_t ft_counted(const char *kind)
+{
+	char file[64];
+
+	snprintf(file, sizeof(file), "../aer_rootport_total_err_%s", kind);
+	return pci_attr_number(gpu.bdf, file);
+}
+
+static const struct ft_aer {
+	const char *word, *counter;
+	bool told;
+	unsigned int hot;
+} ft_aer[] = {
+	{"correctable", "cor", false, 0},
+	{"uncorrectable", "nonfatal", true, 0},
+	{"fatal", "fatal", true, 1},
+};
+
+/* The kernel's AER service counts it, tells the driver, and resets the link after a fatal one. */
+static void aer(void)
+{
+	const struct ft_aer *a = &ft_aer[ktap_arg()];
+	uint64_t counted[ARRAY_LEN(ft_aer)];
+	int event;
+
+	ft_make();
+	vfio_open(&gpu.vfio, gpu.bdf);
+	event = ft_error_event();
+	for (size_t k = 0; k < ARRAY_LEN(ft_aer); k++)
+		counted[k] = ft_counted(ft_aer[k].counter);
+	for (unsigned int i = 1; i <= 3; i++) {
+		sim_fault(gpu.name, "aer", a->word);
+		if (a->told)
+			OK(ft_signalled(event, 5000), "error %u: the driver was not told", i);
+		for (int k = 0; k < 300 && sim_resets(gpu.name, "hot") < i * a->hot; k++)
+			ktap_sleep(0.01);
+		ktap_sleep(0.2);
+		EQ(read(event, &(uint64_t){0}, 8), a->told ? 8 : -1, "signals that came");
+		for (size_t k = 0; k < ARRAY_LEN(ft_aer); k++)
+			EQ(ft_counted(ft_aer[k].counter) - counted[k], &ft_aer[k] == a ? i : 0,
+			   "error %u: %s errors", i, ft_aer[k].counter);
+		EQ(sim_resets(gpu.name, "hot"), i * a->hot, "error %u: hot resets", i);
+	}
+	/* The device lives: what the recovery left is put right by a reset. */
+	EQ(vfio_reset(&gpu.vfio), 0, "reset: errno");
+	EQ(vfio_cfg32(&gpu.vfio, 0), 0x294110de, "identity");
+}
+
+/* Errors that software has masked in the function are not reported. */
+static void aer_masked(void)
+{
+	uint64_t counted;
+	const char *const words[] = {"aer correctable", "must not be masked", NULL};
+	unsigned int at = 0x100;
+	char path[256];
+	int log;
+
+	ft_make();
+	vfio_open(&gpu.vfio, gpu.bdf);
+	while (at && (vfio_cfg32(&gpu.vfio, at) & 0xffff) != 1)
+		at = vfio_cfg32(&gpu.vfio, at) >> 20;
+	OK(at, "no AER capability");
+	vfio_cfg_set32(&gpu.vfio, at + 0x14, 1);
+	counted = ft_counted("cor");
+	log = util_log_mark();
+	snprintf(path, sizeof(path), SIM_DEBUGFS "/%s/aer", gpu.name);
+	EQ(util_write(path, "correctable"), EPERM, "aer: errno");
+	OK(util_log_has(log, words), "no line that says why");
+	ktap_sleep(0.2);
+	EQ(ft_counted("cor"), counted, "correctable errors");
+}
+
+static const struct ktap_case cases[] = {
+	KTAP_CASE_ARG("aer_correctable", aer, 0),
+	KTAP_CASE_ARG("aer_uncorrectable", aer, 1),
+	KTAP_CASE_ARG("aer_fatal", aer, 2),
+	KTAP_CASE(aer_masked),
+};
+
+int main(int argc, char **argv)
+{
+	return ktap_main("faults", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
+}
