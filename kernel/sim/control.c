@@ -232,11 +232,9 @@ static ssize_t sim_control_set_count(struct sim_gpu *gpu, const char *attr,
 {
 	u32 value;
 
-	if (!gpu->preset->links) {
-		pr_err("%s: %s: set: must be of a preset on NVLink\n",
-		       sim_name(gpu), attr);
-		return -EINVAL;
-	}
+	if (!gpu->preset->links)
+		return sim_control_refuse(gpu, attr, page,
+					  "of a preset on NVLink");
 	if (kstrtou32(page, 0, &value) || value > max)
 		return sim_control_refuse(gpu, attr, page,
 					  "a number that the preset allows");
@@ -288,11 +286,10 @@ static ssize_t sim_control_get_without(struct sim_gpu *gpu, char *page)
 
 static ssize_t sim_control_set_without(struct sim_gpu *gpu, const char *page)
 {
-	if (strscpy(gpu->without, page, sizeof(gpu->without)) < 0) {
-		gpu->without[0] = 0;
+	if (strlen(page) >= sizeof(gpu->without))
 		return sim_control_refuse(gpu, "without", page,
 					  "a shorter list of names");
-	}
+	strscpy(gpu->without, page, sizeof(gpu->without));
 	strim(gpu->without);
 	return 0;
 }

@@ -140,14 +140,13 @@ static ssize_t sim_refuse_write(struct file *file, const char __user *buf,
 	char word[16] = "";
 	int i;
 
-	if (count >= sizeof(word))
-		return -EINVAL;
-	if (copy_from_user(word, buf, count))
+	if (copy_from_user(word, buf, min(count, sizeof(word) - 1)))
 		return -EFAULT;
 	i = sysfs_match_string(sim_refuse_words, word);
-	if (i < 0) {
-		pr_err("refuse: write: must be none, lpar or registration\n");
-		return i;
+	if (i < 0 || count >= sizeof(word)) {
+		pr_err("refuse %s: write: must be none, lpar or registration\n",
+		       strim(word));
+		return -EINVAL;
 	}
 	mutex_lock(&sim_platform_lock);
 	sim_refuse = i;
