@@ -28,15 +28,14 @@
 
 #include "gpu.h"
 
-#define ST_AREA	   (256 * KiB)
-#define ST_SPACING (4 * MiB)
-#define ST_STUCK   40 /* seconds without a turn; the longest one holds a buffer for four */
+#define ST_AREA	 (256 * KiB)
+#define ST_STUCK 40 /* seconds without a turn; the longest one holds a buffer for four */
 
 struct st_actor {
 	const char *name;
 	void (*turn)(struct st_actor *a);
 	int window;
-	unsigned int number; /* which area is its own */
+	uint64_t at; /* its area, in device memory */
 	volatile uint64_t done, refused;
 	uint64_t random;
 	unsigned char *want, *buf; /* the area as it must be; ST_AREA bytes to work with */
@@ -60,17 +59,17 @@ static void st_pause(struct st_actor *a, unsigned int least_ms, unsigned int mos
 	ktap_sleep((double)(least_ms + st_random(a, most_ms - least_ms + 1)) / 1000);
 }
 
-/* Across the boundary of a huge page and of a kernel mapping. */
+/* The same, in its window. */
 static uint64_t st_area(const struct st_actor *a)
 {
-	return (a->number + 1) * ST_SPACING - ST_AREA / 2;
+	return a->at - gpu_window(&gpu, a->window);
 }
 
 /* What the device has in an area. Waits for stores of ours that are under way. */
 static void st_device(const struct st_actor *a, void *bytes)
 {
 	__sync_synchronize();
-	sim_mem_read(gpu.name, gpu_window(&gpu, a->window) + st_area(a), bytes, ST_AREA);
+	sim_mem_read(gpu.name, a->at, bytes, ST_AREA);
 }
 
 static void st_check(struct st_actor *a)
@@ -321,7 +320,7 @@ static void *st_act(void *arg)
 	struct st_actor *a = arg;
 	pthread_t answer;
 
-	a->random = 0x9e3779b97f4a7c15 * (a->number + 1) ^ (uint64_t)getpid() << 20;
+	a->random = 0x9e3779b97f4a7c15 ^ (uintptr_t)a ^ (uint64_t)getpid() << 32;
 	a->want = malloc(ST_AREA);
 	if (a->turn == st_late)
 		st_uffd_open(a);
@@ -340,32 +339,35 @@ static void *st_act(void *arg)
 	return NULL;
 }
 
-#define ACTOR(label, fn, region)                                                                   \
+#define ACTOR(label, fn, region, area)                                                             \
 	{                                                                                          \
-		.name = (label), .turn = (fn), .window = (region)                                  \
+		.name = (label), .turn = (fn), .window = (region), .at = (area)                    \
 	}
 
-/* In the case's process. */
+/*
+ * In the case's process. The areas in odd places lie across the boundaries of large pages, where
+ * the simulator looks whether memory is touched before it is ready.
+ */
 static const struct st_actor st_inside[] = {
-	ACTOR("read and write, usemem", st_rw, VFIO_USEMEM),
-	ACTOR("read and write, resmem", st_rw, VFIO_RESMEM),
-	ACTOR("fault, usemem", st_fault, VFIO_USEMEM),
-	ACTOR("fault, resmem", st_fault, VFIO_RESMEM),
-	ACTOR("copy into itself, usemem", st_self, VFIO_USEMEM),
-	ACTOR("copy into itself, resmem", st_self, VFIO_RESMEM),
-	ACTOR("map and split", st_map, VFIO_USEMEM),
-	ACTOR("late buffer", st_late, VFIO_USEMEM),
-	ACTOR("BAR", st_bar, VFIO_USEMEM),
-	ACTOR("memory enable", st_toggle, VFIO_USEMEM),
-	ACTOR("resets", st_reset, VFIO_USEMEM),
-	ACTOR("resets from outside", st_reset_outside, VFIO_USEMEM),
+	ACTOR("read and write, usemem", st_rw, VFIO_USEMEM, 0),
+	ACTOR("read and write, resmem", st_rw, VFIO_RESMEM, 512 * MiB),
+	ACTOR("fault, usemem", st_fault, VFIO_USEMEM, 192 * MiB - ST_AREA / 2),
+	ACTOR("fault, resmem", st_fault, VFIO_RESMEM, 576 * MiB - ST_AREA / 2),
+	ACTOR("copy into itself, usemem", st_self, VFIO_USEMEM, 384 * MiB - ST_AREA / 2),
+	ACTOR("copy into itself, resmem", st_self, VFIO_RESMEM, 768 * MiB - ST_AREA / 2),
+	ACTOR("map and split", st_map, VFIO_USEMEM, 32 * MiB),
+	ACTOR("late buffer", st_late, VFIO_USEMEM, 40 * MiB),
+	ACTOR("BAR", st_bar, VFIO_USEMEM, 48 * MiB),
+	ACTOR("memory enable", st_toggle, VFIO_USEMEM, 48 * MiB),
+	ACTOR("resets", st_reset, VFIO_USEMEM, 48 * MiB),
+	ACTOR("resets from outside", st_reset_outside, VFIO_USEMEM, 48 * MiB),
 };
 
 /* In a process with its own mappings, which is killed now and then. */
 static const struct st_actor st_victims[] = {
-	ACTOR("victim's read and write", st_rw, VFIO_USEMEM),
-	ACTOR("victim's fault", st_fault, VFIO_USEMEM),
-	ACTOR("victim's BAR", st_bar, VFIO_USEMEM),
+	ACTOR("victim's read and write", st_rw, VFIO_USEMEM, 64 * MiB),
+	ACTOR("victim's fault", st_fault, VFIO_USEMEM, 72 * MiB - ST_AREA / 2),
+	ACTOR("victim's BAR", st_bar, VFIO_USEMEM, 48 * MiB),
 };
 
 #define ST_INSIDE ARRAY_LEN(st_inside)
@@ -460,11 +462,8 @@ static void everything_at_once(void)
 	st_stop = ktap_shared(sizeof(int));
 	memcpy(actors, st_inside, sizeof(st_inside));
 	memcpy(actors + ST_INSIDE, st_victims, sizeof(st_victims));
-	for (unsigned int i = 0; i < ST_ALL; i++) {
-		actors[i].number = i;
-		if (kind == &kinds[1])
-			actors[i].window = VFIO_USEMEM;
-	}
+	for (unsigned int i = 0; ktap_arg() == 1 && i < ST_ALL; i++)
+		actors[i].window = VFIO_USEMEM;
 	victim = ktap_spawn(st_victim, actors + ST_INSIDE);
 	st_start(actors, ST_INSIDE, threads);
 	st_watch(actors, st_seconds(), &victim);
