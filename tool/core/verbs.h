@@ -30,6 +30,10 @@ enum option_id {
 	OPT_DRY_RUN,
 	OPT_PERSIST,
 	OPT_WAIT,
+	OPT_FORMAT,
+	OPT_MEMORY,
+	OPT_RAM,
+	OPT_CPUS,
 	OPT_COUNT,
 };
 

@@ -52,6 +52,18 @@ static const struct verb_option restore_options[] = {
 	{0},
 };
 
+static const struct verb_option plan_options[] = {
+	{OPT_FORMAT, "format", 'f', "FORMAT", WORD_FORMAT, "qemu libvirt",
+	 "what to print: a command line of QEMU, or a domain of libvirt"},
+	{OPT_CPUS, "cpus", 'c', "COUNT", WORD_NUMBER, NULL, "virtual CPUs, 4 unless told"},
+	{OPT_RAM, "ram", 'r', "SIZE", WORD_TEXT, NULL, "memory of the VM, 16G unless told"},
+	{OPT_MEMORY, "memory", 'm', "SIZE", WORD_TEXT, NULL,
+	 "memory of each GPU, where the bound driver does not tell"},
+	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL,
+	 "let what the installed QEMU lacks count in the exit status"},
+	{0},
+};
+
 const struct verb verbs[] = {
 	{
 		.name = "list",
@@ -144,6 +156,23 @@ const struct verb verbs[] = {
 		.example = "cohgpu restore all",
 		.options = restore_options,
 		.run = run_restore,
+	},
+	{
+		.name = "plan",
+		.words = "GPU...",
+		.kind = WORD_GPU,
+		.min = 1,
+		.max = -1,
+		.summary = "print what a VM needs to get GPUs",
+		.text = "Prints the part of a VM's definition that the GPUs need: for each a host "
+			"bridge and a vSMMU of its own, a root port, eight NUMA nodes without "
+			"memory and their generic initiators, and for all of them a window of "
+			"guest addresses that is large enough for the BARs.\n"
+			"The window is computed from the sizes of the regions, not taken from a "
+			"table. What the installed QEMU lacks is said on standard error.",
+		.example = "cohgpu plan all --format libvirt --ram 64G --cpus 32",
+		.options = plan_options,
+		.run = run_plan,
 	},
 };
 

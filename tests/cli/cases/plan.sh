@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2086 # no name in a tree has a space
+# plan: the figures, and that what it prints is taken by QEMU and by libvirt's
+# schema, as far as the installed versions know its words.
+
+tree gh200 healthy
+says plan/gh200 plan $GPU
+says plan/gh200-json plan $GPU --json
+says plan/gh200-libvirt plan $GPU --format libvirt
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 8.2.2 (Debian 1:8.2.2+ds)"
+says plan/old-emulator plan $GPU --strict
+says plan/old-emulator-json plan $GPU --json
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
+says plan/new-emulator plan $GPU --strict
+
+says plan/size-no-number plan $GPU --ram lots
+says plan/size-overflow plan $GPU --ram 99999999999T
+says plan/size-empty plan $GPU --memory 0
+says plan/no-cpus plan $GPU --cpus 0
+says plan/unknown-format plan $GPU --format vmware
+
+gone sys/bus/pci/devices/$GPU/coherent_memory
+says plan/unknown-memory plan $GPU
+says plan/given-memory plan $GPU --memory 96G --json
+
+tree two gb200_two
+says plan/two plan all --ram 64G --cpus 32
+says plan/two-libvirt plan all --format libvirt
+
+# several COUNT DEVICE: GPUs whose driver does not tell.
+several() {
+	local i
+	host
+	for ((i = 0; i < $1; i++)); do
+		grace_gpu 000$i:01:00.0 $2 $i smmu3.$i $GIB 0
+		gone sys/bus/pci/devices/000$i:01:00.0/coherent_memory
+	done
+}
+
+# window COUNT DEVICE MEMORY GIB: the window that so many GPUs with that memory need.
+window() {
+	tree "window-$1-$2" several $1 $2
+	cohgpu plan all --memory $3 --json >"$WORK/plan"
+	jq .mmio_window "$WORK/plan"
+	jq -e ".mmio_window == $4 * $GIB" "$WORK/plan"
+}
+check "1 GH200 of 96 GiB: 512 GiB" window 1 0x2342 96G 512
+check "4 GH200 of 96 GiB: 2 TiB" window 4 0x2342 96G 2048
+check "4 GH200 of 144 GiB: 4 TiB" window 4 0x2348 144G 4096
+check "4 GB200 of 185 GiB: 4 TiB" window 4 0x2941 185G 4096
+check "4 GB300 of 276 GiB: 8 TiB" window 4 0x31c2 276G 8192
+
+# The installed QEMU may be older than the parts: those are left out, the rest has to hold.
+qemu_takes_it() {
+	cohgpu plan "$@" 2>/dev/null | sed '
+		s/,highmem-mmio-size=[0-9]*G//; s/accel=kvm,gic-version=3,ras=on/accel=tcg,gic-version=3/; s/-cpu host/-cpu max/
+		/-object iommufd/d; /-device arm-smmuv3/d; /-object acpi-generic-initiator/d
+		s/-device vfio-pci-nohotplug,\(id=[^,]*\),host=[^,]*,\(bus=[^,]*\),.*/-device pci-testdev,\1,\2 \\/
+		s/^qemu-system/timeout 60 qemu-system/' | sed '$s/ \\$//' >"$WORK/qemu"
+	sed -i 's/-m [0-9]*M/-m 256M/; s/size=[0-9]*M/size=256M/' "$WORK/qemu"
+	{
+		sed '$s/$/ \\/' "$WORK/qemu"
+		echo "  -display none -serial none -S -monitor stdio"
+	} >"$WORK/qemu.sh"
+	printf 'info numa\nquit\n' | sh "$WORK/qemu.sh" >"$WORK/qemu.out" 2>&1 || { cat "$WORK/qemu.out" && return 1; }
+	grep -o '[0-9]* nodes' "$WORK/qemu.out" | grep -qx "$NODES nodes" || { cat "$WORK/qemu.out" && return 1; }
+}
+tree gh200 healthy
+NODES=9 check "QEMU takes the plan for one" qemu_takes_it $GPU
+tree two gb200_two
+NODES=17 check "QEMU takes the plan for two" qemu_takes_it all --cpus 2
+
+# libvirt 9 knows no iommufd, no nodeset, no vSMMU a bridge, and no RAS yet.
+libvirt_takes_it() {
+	cohgpu plan "$@" --format libvirt 2>/dev/null | sed "
+		s/ iommufd='yes'//; /<ras /d; /<acpi nodeset=/d; /<iommu model/,/<\/iommu>/d" >"$WORK/domain.xml"
+	virt-xml-validate "$WORK/domain.xml" domain && virsh -c test:///default define "$WORK/domain.xml"
+}
+check "libvirt takes the plan for two" libvirt_takes_it all
+tree gh200 healthy
+check "libvirt takes the plan for one" libvirt_takes_it $GPU

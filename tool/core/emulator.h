@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The installed QEMU. In a tree it does not run: a file beside it, with ".version" at its name's
+ * end, has what "--version" prints.
+ */
+#ifndef COHGPU_EMULATOR_H
+#define COHGPU_EMULATOR_H
+
+#include <stdbool.h>
+
+#define EMULATOR "/usr/bin/qemu-system-aarch64"
+
+/* A version as 100 * major + minor; 0 when there is none. */
+unsigned int emulator_version(const char *path);
+
+/* What of a VM's definition exists since when, and what goes wrong before. */
+struct emulator_part {
+	const char *name;
+	unsigned int since;
+	const char *without;
+};
+
+enum emulator_parts {
+	PART_INITIATOR,
+	PART_INITIATOR_ORDER,
+	PART_MMIO_SIZE,
+	PART_VSMMU,
+	PARTS,
+};
+
+extern const struct emulator_part emulator_parts[PARTS];
+
+#endif

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+
+#include "plan/plan.h"
+
+#define BUSES 8
+
+/* Controllers: 0 is the root, then for each GPU a host bridge and its root port. */
+static unsigned int bridge_of(size_t gpu)
+{
+	return 1 + 2 * gpu;
+}
+
+static void libvirt_cells(FILE *f, const struct plan *plan)
+{
+	fprintf(f, "  <cpu mode='host-passthrough'>\n    <numa>\n");
+	fprintf(f, "      <cell id='0' cpus='0-%u' memory='%" PRIu64 "' unit='KiB'/>\n",
+		plan->cpus - 1, plan->ram >> 10);
+	for (size_t n = 1; n <= plan->count * PLAN_NODES; n++)
+		fprintf(f, "      <cell id='%zu' memory='0' unit='KiB'/>\n", n);
+	fprintf(f, "    </numa>\n  </cpu>\n");
+}
+
+static void libvirt_bridge(FILE *f, size_t i)
+{
+	unsigned int bridge = bridge_of(i);
+
+	fprintf(f, "    <controller type='pci' index='%u' model='pcie-expander-bus'>\n", bridge);
+	fprintf(f, "      <target busNr='%zu'/>\n    </controller>\n", (i + 1) * BUSES);
+	fprintf(f, "    <controller type='pci' index='%u' model='pcie-root-port'>\n", bridge + 1);
+	fprintf(f,
+		"      <address type='pci' domain='0x0000' bus='0x%02x' slot='0x00' "
+		"function='0x0'/>\n    </controller>\n",
+		bridge);
+}
+
+static void libvirt_gpu(FILE *f, const struct plan_gpu *one, size_t i)
+{
+	int domain = 0, bus = 0, slot = 0, function = 0;
+
+	gpu_parse_address(one->gpu->address, &domain, &bus, &slot, &function);
+	fprintf(f, "    <hostdev mode='subsystem' type='pci' managed='no'>\n"
+		   "      <driver name='vfio' iommufd='yes'/>\n");
+	fprintf(f,
+		"      <source>\n        <address domain='0x%04x' bus='0x%02x' slot='0x%02x' "
+		"function='0x%x'/>\n      </source>\n",
+		domain, bus, slot, function);
+	fprintf(f, "      <acpi nodeset='%u-%u'/>\n      <rom bar='off'/>\n", one->first_node,
+		one->first_node + PLAN_NODES - 1);
+	fprintf(f,
+		"      <address type='pci' domain='0x0000' bus='0x%02x' slot='0x00' "
+		"function='0x0'/>\n    </hostdev>\n",
+		bridge_of(i) + 1);
+	fprintf(f,
+		"    <iommu model='smmuv3'>\n      <driver pciBus='%u' accel='on' ats='on' "
+		"ril='off' ssidSize='20' oas='%d'/>\n    </iommu>\n",
+		bridge_of(i), PLAN_OAS);
+}
+
+void plan_libvirt(FILE *f, const struct plan *plan)
+{
+	fprintf(f, "<domain type='kvm'>\n  <name>guest</name>\n");
+	fprintf(f, "  <memory unit='KiB'>%" PRIu64 "</memory>\n", plan->ram >> 10);
+	fprintf(f, "  <vcpu>%u</vcpu>\n", plan->cpus);
+	fprintf(f, "  <os firmware='efi'>\n    <type arch='aarch64' machine='virt'>hvm</type>\n"
+		   "  </os>\n");
+	fprintf(f, "  <features>\n    <acpi/>\n    <gic version='3'/>\n    <ras state='on'/>\n"
+		   "  </features>\n");
+	libvirt_cells(f, plan);
+	fprintf(f, "  <devices>\n    <controller type='pci' index='0' model='pcie-root'>\n");
+	fprintf(f, "      <pcihole64 unit='KiB'>%" PRIu64 "</pcihole64>\n    </controller>\n",
+		plan->window >> 10);
+	for (size_t i = 0; i < plan->count; i++)
+		libvirt_bridge(f, i);
+	for (size_t i = 0; i < plan->count; i++)
+		libvirt_gpu(f, &plan->gpu[i], i);
+	fprintf(f, "  </devices>\n</domain>\n");
+}

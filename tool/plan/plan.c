@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/error.h"
+#include "plan/plan.h"
+
+/* As the driver divides device memory, where it is not bound to say so itself. */
+#define RESMEM_MIN   (1ULL << 30)
+#define USEMEM_ALIGN (512ULL << 20)
+#define MEMORY_MAX   (1ULL << 44)
+#define GPUS_MAX     32
+
+uint64_t plan_size(const char *text)
+{
+	static const char units[] = "KMGT";
+	char *end;
+	uint64_t value = strtoull(text, &end, 10);
+	const char *unit = *end ? strchr(units, *end) : NULL;
+
+	if (*text < '0' || *text > '9' || (*end && (!unit || end[1])))
+		return 0;
+	for (long i = unit ? unit - units + 1 : 0; i > 0; i--)
+		value = value < MEMORY_MAX ? value << 10 : 0;
+	return value < MEMORY_MAX ? value : 0;
+}
+
+/* Grace Hopper's guests want some memory uncached; its successors do not. */
+static bool needs_resmem(const struct gpu *gpu)
+{
+	return gpu->model->device >= 0x2342 && gpu->model->device <= 0x2348;
+}
+
+static int plan_windows(struct plan_gpu *one, uint64_t total)
+{
+	const struct gpu_memory *m = &one->gpu->memory;
+	uint64_t usemem = m->usemem, resmem = m->resmem;
+
+	if (total) {
+		resmem = 0;
+		usemem = total;
+		if (needs_resmem(one->gpu)) {
+			usemem =
+				total > RESMEM_MIN ? (total - RESMEM_MIN) & ~(USEMEM_ALIGN - 1) : 0;
+			resmem = total - usemem;
+		}
+	}
+	if (!usemem || usemem >= MEMORY_MAX || resmem >= MEMORY_MAX) {
+		complain(one->gpu->address, "plan", "the size of its memory is not known");
+		advise("bind it to a driver that tells, or give it: --memory 96G");
+		return EXIT_FAILED;
+	}
+	for (int i = 0; i < GPU_BARS; i++)
+		one->bar[i] = gpu_bar_size(one->gpu->bar[i].size);
+	/* The windows stand in place of these, each with its upper half. */
+	one->bar[4] = gpu_bar_size(usemem);
+	one->bar[5] = 0;
+	if (resmem) {
+		one->bar[2] = gpu_bar_size(resmem);
+		one->bar[3] = 0;
+	}
+	return EXIT_OK;
+}
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
+static uint64_t port_window(const struct plan_gpu *one)
+{
+	uint64_t sum = 0, largest = 1;
+
+	for (int i = 0; i < GPU_BARS; i++) {
+		sum += one->bar[i];
+		if (one->bar[i] > largest)
+			largest = one->bar[i];
+	}
+	return round_up(sum, largest);
+}
+
+int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint64_t ram,
+	      unsigned int cpus)
+{
+	uint64_t top;
+	int status;
+
+	memset(plan, 0, sizeof(*plan));
+	if (set->count > GPUS_MAX) {
+		complain("GPUs", "plan", "no more than %d in one VM", GPUS_MAX);
+		return EXIT_USAGE;
+	}
+	plan->gpu = calloc(set->count, sizeof(*plan->gpu));
+	if (!plan->gpu)
+		return EXIT_FAILED;
+	plan->count = set->count;
+	plan->ram = ram;
+	plan->cpus = cpus;
+	plan->needed = PLAN_REST;
+	for (size_t i = 0; i < set->count; i++) {
+		struct plan_gpu *one = &plan->gpu[i];
+
+		one->gpu = &set->gpu[i];
+		one->first_node = 1 + i * PLAN_NODES;
+		status = plan_windows(one, total);
+		if (status)
+			return status;
+		one->port = port_window(one);
+		plan->needed += one->port;
+	}
+	plan->window = gpu_bar_size(plan->needed);
+	if (plan->window < PLAN_MIN_WINDOW)
+		plan->window = PLAN_MIN_WINDOW;
+	top = round_up(PLAN_RAM_BASE + ram, plan->window) + plan->window;
+	while (1ULL << plan->bits < top)
+		plan->bits++;
+	return EXIT_OK;
+}
+
+void plan_free(struct plan *plan)
+{
+	free(plan->gpu);
+	memset(plan, 0, sizeof(*plan));
+}

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a VM needs to get GPUs, computed from the sizes of their regions.
+ *
+ * A root port's window begins at a multiple of the largest BAR behind it. BARs are powers of two,
+ * so that laid out from the largest down they leave no gaps, and a port takes the sum, rounded up
+ * to its largest. The machine's window holds all ports and a rest for other devices, is a power of
+ * two, and is aligned to its own size above the RAM: that says how many address bits it takes.
+ */
+#ifndef COHGPU_PLAN_H
+#define COHGPU_PLAN_H
+
+#include <stdio.h>
+
+#include "core/gpu.h"
+
+#define PLAN_NODES	8	       /* NUMA nodes for a GPU: MIG makes up to seven more */
+#define PLAN_MIN_WINDOW (512ULL << 30) /* QEMU's own, and the least it takes */
+#define PLAN_REST	(1ULL << 30)   /* for all other devices */
+#define PLAN_RAM_BASE	(1ULL << 30)
+#define PLAN_OAS	48
+
+struct plan_gpu {
+	const struct gpu *gpu;
+	uint64_t bar[GPU_BARS];
+	uint64_t port;
+	unsigned int first_node;
+};
+
+struct plan {
+	struct plan_gpu *gpu;
+	size_t count;
+	uint64_t ram;
+	unsigned int cpus;
+	uint64_t needed, window; /* bytes of MMIO, before and after rounding */
+	unsigned int bits;	 /* of guest physical addresses */
+};
+
+/* plan.c; 0 or an exit code, having complained. total 0: as the driver says. */
+int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint64_t ram,
+	      unsigned int cpus);
+void plan_free(struct plan *plan);
+/* "16G", "512M", plain bytes; 0 when it is none. */
+uint64_t plan_size(const char *text);
+
+void plan_qemu(FILE *file, const struct plan *plan);
+void plan_libvirt(FILE *file, const struct plan *plan);
+
+#endif

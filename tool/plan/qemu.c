@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+
+#include "core/emulator.h"
+#include "plan/plan.h"
+
+#define BUSES 8 /* a GPU's host bridge, its port, and room */
+
+static void qemu_gpu(FILE *f, const struct plan_gpu *one, size_t number)
+{
+	fprintf(f, " \\\n  -device pxb-pcie,id=pcie.%zu,bus_nr=%zu,bus=pcie.0", number,
+		number * BUSES);
+	fprintf(f,
+		" \\\n  -device arm-smmuv3,id=smmu%zu,primary-bus=pcie.%zu,accel=on,ats=on,"
+		"ril=off,ssidsize=20,oas=%d",
+		number, number, PLAN_OAS);
+	fprintf(f, " \\\n  -device pcie-root-port,id=port%zu,bus=pcie.%zu,chassis=%zu,io-reserve=0",
+		number, number, number);
+	fprintf(f,
+		" \\\n  -device vfio-pci-nohotplug,id=gpu%zu,host=%s,bus=port%zu,rombar=0,"
+		"iommufd=iommufd0",
+		number, one->gpu->address, number);
+	for (unsigned int n = 0; n < PLAN_NODES; n++)
+		fprintf(f,
+			" \\\n  -object acpi-generic-initiator,id=gi%zu-%u,pci-dev=gpu%zu,node=%u",
+			number, n, number, one->first_node + n);
+}
+
+void plan_qemu(FILE *f, const struct plan *plan)
+{
+	fprintf(f, "qemu-system-aarch64 \\\n  -machine virt,accel=kvm,gic-version=3,ras=on");
+	if (plan->window > PLAN_MIN_WINDOW)
+		fprintf(f, ",highmem-mmio-size=%" PRIu64 "G", plan->window >> 30);
+	fprintf(f, " \\\n  -cpu host -smp %u -m %" PRIu64 "M", plan->cpus, plan->ram >> 20);
+	fprintf(f, " \\\n  -object memory-backend-ram,id=ram0,size=%" PRIu64 "M", plan->ram >> 20);
+	fprintf(f, " \\\n  -numa node,nodeid=0,memdev=ram0,cpus=0-%u", plan->cpus - 1);
+	for (size_t n = 1; n <= plan->count * PLAN_NODES; n++)
+		fprintf(f, " \\\n  -numa node,nodeid=%zu", n);
+	fprintf(f, " \\\n  -object iommufd,id=iommufd0");
+	for (size_t i = 0; i < plan->count; i++)
+		qemu_gpu(f, &plan->gpu[i], i + 1);
+	fputc('\n', f);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/emulator.h"
+#include "core/error.h"
+#include "core/out.h"
+#include "plan/plan.h"
+#include "verbs/verbs.h"
+
+#define DEFAULT_RAM  "16G"
+#define DEFAULT_CPUS "4"
+#define CPUS_MAX     512
+
+static void plan_describe(struct json_object *object, const struct plan *plan)
+{
+	struct json_object *gpus = out_array(object, "gpus"), *one, *bars, *bar;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct plan_gpu *p = &plan->gpu[i];
+
+		one = json_object_new_object();
+		out_text(one, "address", p->gpu->address);
+		bars = out_array(one, "bars");
+		for (int b = 0; b < GPU_BARS; b++) {
+			if (!p->bar[b])
+				continue;
+			bar = json_object_new_object();
+			out_number(bar, "index", b);
+			out_number(bar, "size", p->bar[b]);
+			json_object_array_add(bars, bar);
+		}
+		out_number(one, "port_window", p->port);
+		out_number(one, "first_node", p->first_node);
+		out_number(one, "nodes", PLAN_NODES);
+		json_object_array_add(gpus, one);
+	}
+	out_number(object, "ram", plan->ram);
+	out_number(object, "cpus", plan->cpus);
+	out_number(object, "mmio_needed", plan->needed);
+	out_number(object, "mmio_window", plan->window);
+	out_number(object, "address_bits", plan->bits);
+}
+
+/* What the installed emulator lacks: all of it is said, since it is one upgrade. */
+static unsigned int plan_emulator(struct json_object *object, const struct plan *plan, bool quiet)
+{
+	struct json_object *missing = out_array(object, "emulator_lacks"), *one;
+	unsigned int version = emulator_version(EMULATOR), count = 0;
+
+	if (!version) {
+		if (!quiet)
+			fprintf(stderr, "note: no %s here, its version was not looked at\n",
+				EMULATOR);
+		return 0;
+	}
+	for (size_t i = 0; i < PARTS; i++) {
+		const struct emulator_part *part = &emulator_parts[i];
+
+		if (version >= part->since ||
+		    (i == PART_MMIO_SIZE && plan->window <= PLAN_MIN_WINDOW))
+			continue;
+		one = json_object_new_object();
+		out_text(one, "part", part->name);
+		out_text(one, "without", part->without);
+		json_object_array_add(missing, one);
+		count++;
+		if (!quiet)
+			fprintf(stderr, "note: QEMU %u.%u here; %u.%u has %s. Without it: %s\n",
+				version / 100, version % 100, part->since / 100, part->since % 100,
+				part->name, part->without);
+	}
+	return count;
+}
+
+static int plan_print(const struct call *call, struct json_object *object, const struct plan *plan)
+{
+	const char *format = call->option[OPT_FORMAT];
+	bool json = call_has(call, OPT_JSON);
+	unsigned int lacks;
+	char a[32], b[32];
+
+	plan_describe(object, plan);
+	lacks = plan_emulator(object, plan, json);
+	if (json)
+		out_json(object);
+	else if (format && !strcmp(format, "libvirt"))
+		plan_libvirt(stdout, plan);
+	else
+		plan_qemu(stdout, plan);
+	if (!json)
+		fprintf(stderr, "note: MMIO window %s for BARs of %s, %u bits of guest addresses\n",
+			out_size(a, plan->window), out_size(b, plan->needed - PLAN_REST),
+			plan->bits);
+	return lacks && call_has(call, OPT_STRICT) ? EXIT_WARNINGS : EXIT_OK;
+}
+
+/* A size that was given, or the default; 0 having complained. */
+static uint64_t size_option(const struct call *call, enum option_id id, const char *otherwise)
+{
+	const char *text = call_has(call, id) ? call->option[id] : otherwise;
+	uint64_t size = plan_size(text);
+
+	if (size < 1ULL << 20) {
+		complain(text, "parse", "no size (like 16G)");
+		return 0;
+	}
+	return size;
+}
+
+int run_plan(const struct call *call)
+{
+	struct json_object *object = out_new(call);
+	const char *cpus_text = call_has(call, OPT_CPUS) ? call->option[OPT_CPUS] : DEFAULT_CPUS;
+	unsigned long cpus = strtoul(cpus_text, NULL, 10);
+	uint64_t ram = size_option(call, OPT_RAM, DEFAULT_RAM), total = 0;
+	struct plan plan = {0};
+	struct gpu_set set;
+	int status;
+
+	if (call_has(call, OPT_MEMORY))
+		total = size_option(call, OPT_MEMORY, "");
+	gpu_scan(&set);
+	status = gpu_select(&set, call->words, call->count);
+	if (!ram || (call_has(call, OPT_MEMORY) && !total)) {
+		status = EXIT_USAGE;
+	} else if (!cpus || cpus > CPUS_MAX) {
+		complain(cpus_text, "parse", "no count of CPUs up to %d", CPUS_MAX);
+		status = EXIT_USAGE;
+	}
+	if (!status)
+		status = plan_make(&plan, &set, total, ram, cpus);
+	if (!status)
+		status = plan_print(call, object, &plan);
+	plan_free(&plan);
+	gpu_free(&set);
+	json_object_put(object);
+	return status;
+}
