@@ -16,8 +16,10 @@
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
 #include <linux/vfio_pci_core.h>
+#include <linux/workqueue.h>
 
 #include "logic/bar.h"
+#include "logic/poison.h"
 #include "logic/ready.h"
 #include "logic/span.h"
 #include "logic/split.h"
@@ -25,6 +27,7 @@
 #define COHERENT_WINDOWS 2
 
 struct coherent_device;
+struct coherent_watch;
 
 /**
  * enum coherent_cache - how the CPU maps a window
@@ -86,6 +89,10 @@ struct coherent_region {
  * @views: kernel mappings made so far, one for each COHERENT_VIEW_BYTES of the
  *	   window; guarded by the device's gate
  * @nr_views: number of @views
+ * @poison_lock: guards @poison; raw, as failures are told with preemption off
+ * @poison: what memory failures took since the last reset
+ * @poison_work: takes the mappings of it away
+ * @watch: the kernel's word on memory failures; poison.c's own
  */
 struct coherent_window {
 	struct coherent_device *cdev;
@@ -97,6 +104,10 @@ struct coherent_window {
 	u64 region_size;
 	void **views;
 	unsigned int nr_views;
+	raw_spinlock_t poison_lock;
+	struct coherent_poison poison;
+	struct work_struct poison_work;
+	struct coherent_watch *watch;
 };
 
 /**

@@ -7,6 +7,8 @@
  * register enables memory and the function is below D3hot. That rule is
  * coherent_answers(), and faults, reads and writes all ask it.
  */
+#define pr_fmt(fmt) "vfio-coherent: " fmt
+
 #include <linux/module.h>
 #include <linux/pci.h>
 #include <linux/uaccess.h>
@@ -42,6 +44,7 @@ int coherent_init_dev(struct vfio_device *core_vdev)
 	ret = vfio_pci_core_init_dev(core_vdev);
 	if (ret)
 		goto out_inode;
+	coherent_dmabuf_init(cdev);
 	return 0;
 
 out_inode:
@@ -133,6 +136,7 @@ void coherent_open(struct coherent_device *cdev)
 	spin_lock(&cdev->ready_lock);
 	cdev->ready.required = cdev->ops->required;
 	spin_unlock(&cdev->ready_lock);
+	coherent_dmabuf_open(cdev);
 	coherent_reset_end(cdev);
 }
 COHERENT_EXPORT(coherent_open);
@@ -149,6 +153,7 @@ void coherent_close(struct coherent_device *cdev)
 	for (i = 0; i < cdev->nr_windows; i++)
 		coherent_window_forget(&cdev->windows[i]);
 	up_write(&cdev->gate);
+	coherent_dmabuf_close(cdev);
 }
 COHERENT_EXPORT(coherent_close);
 
@@ -230,8 +235,10 @@ void coherent_reset_begin(struct coherent_device *cdev)
 
 	/* Who passed the gate before this edge is waited for here. */
 	down_write(&cdev->gate);
-	for (i = 0; i < cdev->nr_windows; i++)
+	for (i = 0; i < cdev->nr_windows; i++) {
 		coherent_window_forget(&cdev->windows[i]);
+		coherent_window_heal(&cdev->windows[i]);
+	}
 	up_write(&cdev->gate);
 	coherent_zap(cdev);
 }
@@ -437,11 +444,24 @@ COHERENT_EXPORT(coherent_link_register);
 
 static int __init coherent_init(void)
 {
-	return coherent_rw_init();
+	int ret;
+
+	ret = coherent_rw_init();
+	if (ret)
+		return ret;
+	ret = coherent_poison_start();
+	if (ret) {
+		coherent_rw_exit();
+		return ret;
+	}
+	if (sizeof(COMPAT_MISSING) > 1)
+		pr_info("this kernel is without" COMPAT_MISSING "\n");
+	return 0;
 }
 
 static void __exit coherent_exit(void)
 {
+	coherent_poison_stop();
 	coherent_rw_exit();
 }
 

@@ -50,6 +50,15 @@ static phys_addr_t coherent_mmap_base(struct coherent_window *window,
 	return window->base + coherent_mmap_offset(vma, vma->vm_start);
 }
 
+/* May the page of @addr be mapped, or did it fail? */
+static bool coherent_mmap_clean(struct vm_area_struct *vma, unsigned long addr,
+				unsigned long bytes)
+{
+	return coherent_window_clean(vma->vm_private_data,
+				     coherent_mmap_offset(vma, addr),
+				     bytes) == bytes;
+}
+
 /* One small entry at the faulting address, then its neighbours. */
 static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf)
 {
@@ -61,16 +70,22 @@ static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf)
 	unsigned long end = min(vma->vm_end, start + bytes);
 	unsigned long fault = vmf->address & PAGE_MASK;
 	unsigned long addr;
+	bool clean;
 	vm_fault_t ret;
 
+	if (!coherent_mmap_clean(vma, fault, PAGE_SIZE))
+		return VM_FAULT_HWPOISON;
+
 	end = min(end, rounddown(vmf->address, bytes) + bytes);
+	clean = coherent_mmap_clean(vma, start, end - start);
 	ret = vmf_insert_pfn(vma, fault, coherent_mmap_pfn(window, vma, fault));
 	if (ret != VM_FAULT_NOPAGE)
 		return ret;
 
 	/* These are a convenience: when one fails, its own fault will tell. */
 	for (addr = start; addr < end; addr += PAGE_SIZE) {
-		if (addr == fault)
+		if (addr == fault ||
+		    (!clean && !coherent_mmap_clean(vma, addr, PAGE_SIZE)))
 			continue;
 		if (vmf_insert_pfn(vma, addr,
 				   coherent_mmap_pfn(window, vma, addr)) !=
@@ -95,7 +110,8 @@ static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
 	if (addr < vma->vm_start || bytes > vma->vm_end - addr)
 		return VM_FAULT_FALLBACK;
 	pfn = coherent_mmap_pfn(window, vma, addr);
-	if (pfn & ((1UL << order) - 1))
+	if (pfn & ((1UL << order) - 1) ||
+	    !coherent_mmap_clean(vma, addr, bytes))
 		return VM_FAULT_FALLBACK;
 	return COMPAT_INSERT_HUGE(vmf, pfn, order);
 }
@@ -218,11 +234,23 @@ int coherent_window_mmap(struct coherent_window *window,
 	return 0;
 }
 
-/* Take away every mapping of the window, in every process. */
-void coherent_window_zap(struct coherent_window *window)
+/* The window that @vma maps, NULL if it maps something else. */
+struct coherent_window *coherent_mmap_window(struct vm_area_struct *vma)
+{
+	return vma->vm_ops == &coherent_mmap_ops ? vma->vm_private_data : NULL;
+}
+
+/* Take away every mapping of these bytes, in every process. */
+void coherent_window_zap_part(struct coherent_window *window, u64 offset,
+			      u64 length)
 {
 	unmap_mapping_range(window->cdev->mapping->i_mapping,
-			    COMPAT_PGOFF_BYTES +
+			    COMPAT_PGOFF_BYTES + offset +
 				    VFIO_PCI_INDEX_TO_OFFSET(window->index),
-			    window->region_size, true);
+			    length, true);
+}
+
+void coherent_window_zap(struct coherent_window *window)
+{
+	coherent_window_zap_part(window, 0, window->region_size);
 }

@@ -126,6 +126,7 @@ static int coherent_ready_wait_locked(struct coherent_device *cdev,
 		if (generation != seen) {
 			seen = generation;
 			start = jiffies;
+			sleep_ms = COHERENT_READY_SLEEP_MS_MIN;
 		}
 
 		if (!(generation & 1)) {

@@ -76,6 +76,8 @@ static int coherent_rw_try(struct coherent_window *window, u64 offset,
 		ret = -EIO;
 	else if (coherent_ready_now(cdev) != COHERENT_READY_YES)
 		ret = 1;
+	else if (coherent_window_clean(window, offset, count) < count)
+		ret = -EIO;
 	else if (!coherent_window_viewed(window, offset))
 		ret = 2;
 	else
@@ -128,6 +130,8 @@ static ssize_t coherent_rw_memory(struct coherent_window *window,
 		size_t missed = 0;
 
 		now = coherent_window_reach(window, offset + done, now);
+		/* Up to what failed; starting there, it is for the block to refuse. */
+		now = coherent_window_clean(window, offset + done, now) ?: now;
 		if (write) {
 			missed = copy_from_user(bounce, buf + done, now);
 			now -= missed;

@@ -96,6 +96,24 @@ TRACE_EVENT(coherent_ready_wait,
 		  __entry->result)
 );
 
+TRACE_EVENT(coherent_poison,
+	TP_PROTO(struct coherent_device *cdev, unsigned int index, u64 offset),
+	TP_ARGS(cdev, index, offset),
+	TP_STRUCT__entry(
+		__array(char, name, COHERENT_TRACE_NAME)
+		__field(unsigned int, index)
+		__field(u64, offset)
+	),
+	TP_fast_assign(
+		strscpy(__entry->name, pci_name(cdev->core.pdev),
+			COHERENT_TRACE_NAME);
+		__entry->index = index;
+		__entry->offset = offset;
+	),
+	TP_printk("%s region %u offset %#llx", __entry->name, __entry->index,
+		  __entry->offset)
+);
+
 #endif /* COHERENT_TRACE_H */
 
 #undef TRACE_INCLUDE_PATH

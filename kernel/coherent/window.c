@@ -55,16 +55,24 @@ static void coherent_window_unmap(const struct coherent_window *window,
 
 int coherent_window_init(struct coherent_window *window)
 {
-	if (coherent_window_brief(window) || !window->length)
-		return 0;
+	int ret;
+
+	ret = coherent_window_watch(window);
+	if (ret || coherent_window_brief(window) || !window->length)
+		return ret;
+
 	window->nr_views = DIV_ROUND_UP(window->length, COHERENT_VIEW_BYTES);
 	window->views = kvcalloc(window->nr_views, sizeof(*window->views),
 				 GFP_KERNEL);
-	return window->views ? 0 : -ENOMEM;
+	if (window->views)
+		return 0;
+	coherent_window_unwatch(window);
+	return -ENOMEM;
 }
 
 void coherent_window_destroy(struct coherent_window *window)
 {
+	coherent_window_unwatch(window);
 	coherent_window_forget(window);
 	kvfree(window->views);
 	window->views = NULL;

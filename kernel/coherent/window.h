@@ -29,6 +29,23 @@ ssize_t coherent_window_rw(struct coherent_window *window, char __user *buf,
 int coherent_window_mmap(struct coherent_window *window,
 			 struct vm_area_struct *vma);
 void coherent_window_zap(struct coherent_window *window);
+void coherent_window_zap_part(struct coherent_window *window, u64 offset,
+			      u64 length);
+struct coherent_window *coherent_mmap_window(struct vm_area_struct *vma);
+
+/* poison.c: what memory failures took */
+int coherent_poison_start(void);
+void coherent_poison_stop(void);
+int coherent_window_watch(struct coherent_window *window);
+void coherent_window_unwatch(struct coherent_window *window);
+u64 coherent_window_clean(struct coherent_window *window, u64 offset,
+			  u64 length);
+void coherent_window_heal(struct coherent_window *window);
+
+/* dmabuf.c */
+void coherent_dmabuf_init(struct coherent_device *cdev);
+void coherent_dmabuf_open(struct coherent_device *cdev);
+void coherent_dmabuf_close(struct coherent_device *cdev);
 
 /* region.c */
 int coherent_window_info(struct coherent_window *window,

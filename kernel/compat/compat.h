@@ -102,4 +102,34 @@
 #define COMPAT_OPS_PASID
 #endif
 
+/* What a user of this kernel goes without, said once at load. */
+#ifdef COMPAT_HUGE_PFN
+#define COMPAT_MISSING_HUGE ""
+#else
+#define COMPAT_MISSING_HUGE " huge-mappings"
+#endif
+#ifdef COHGPU_HAVE_IOMMUFD
+#define COMPAT_MISSING_IOMMUFD ""
+#else
+#define COMPAT_MISSING_IOMMUFD " iommufd"
+#endif
+#ifdef COHGPU_HAVE_IOMMUFD_PASID
+#define COMPAT_MISSING_PASID ""
+#else
+#define COMPAT_MISSING_PASID " pasid"
+#endif
+#ifdef COHGPU_HAVE_DMABUF_PHYS
+#define COMPAT_MISSING_DMABUF ""
+#else
+#define COMPAT_MISSING_DMABUF " dma-buf"
+#endif
+#ifdef COHGPU_HAVE_PFN_ADDRESS_SPACE
+#define COMPAT_MISSING_POISON ""
+#else
+#define COMPAT_MISSING_POISON " memory-failure"
+#endif
+#define COMPAT_MISSING                                                        \
+	COMPAT_MISSING_HUGE COMPAT_MISSING_IOMMUFD COMPAT_MISSING_PASID       \
+	COMPAT_MISSING_DMABUF COMPAT_MISSING_POISON
+
 #endif /* COHGPU_COMPAT_H */
