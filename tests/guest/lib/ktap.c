@@ -60,6 +60,19 @@ bool ktap_peer(void)
 	return ktap_env("COHGPU_PEER");
 }
 
+bool ktap_sanitized(void)
+{
+	return !access("/sys/kernel/debug/kmemleak", F_OK);
+}
+
+/* Sanitizers slow a case down, some tenfold. */
+static unsigned int ktap_timeout(const struct ktap_case *c)
+{
+	unsigned int seconds = c->timeout ? c->timeout : KTAP_TIMEOUT;
+
+	return ktap_sanitized() ? 5 * seconds : seconds;
+}
+
 char *ktap_note(void)
 {
 	static char none[KTAP_NOTE_SIZE];
@@ -376,8 +389,7 @@ int ktap_main(const char *suite, const struct ktap_case *cases, size_t n, void (
 			continue;
 		number++;
 		ktap_state->skip[0] = 0;
-		status = ktap_isolate(ktap_run_case,
-				      cases[i].timeout ? cases[i].timeout : KTAP_TIMEOUT, &stuck);
+		status = ktap_isolate(ktap_run_case, ktap_timeout(&cases[i]), &stuck);
 		if (status == 0) {
 			printf("ok %zu %s\n", number, ktap_name());
 		} else if (WIFEXITED(status) && WEXITSTATUS(status) == KTAP_EXIT_SKIP) {

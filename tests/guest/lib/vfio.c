@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "iommufd.h"
 #include "ktap.h"
 #include "util.h"
 
@@ -60,7 +61,7 @@ out:
 	return err;
 }
 
-int vfio_try_open(struct vfio_dev *v, const char *bdf)
+static int vfio_group_open(struct vfio_dev *v, const char *bdf)
 {
 	struct vfio_group_status status = {.argsz = sizeof(status)};
 	char path[64];
@@ -90,13 +91,24 @@ int vfio_try_open(struct vfio_dev *v, const char *bdf)
 	v->fd = ioctl(v->group, VFIO_GROUP_GET_DEVICE_FD, bdf);
 	if (v->fd < 0)
 		goto fail;
-	for (int i = 0; i < VFIO_REGIONS; i++)
-		vfio_region_info(v, i, &v->region[i]);
 	return 0;
 fail:
 	err = errno;
 	vfio_close(v);
 	return err;
+}
+
+int vfio_try_open(struct vfio_dev *v, const char *bdf)
+{
+	const char *iommu = getenv("COHGPU_IOMMU");
+	int err =
+		iommu && !strcmp(iommu, "iommufd") ? iommufd_open(v, bdf) : vfio_group_open(v, bdf);
+
+	if (err)
+		return err;
+	for (int i = 0; i < VFIO_REGIONS; i++)
+		vfio_region_info(v, i, &v->region[i]);
+	return 0;
 }
 
 void vfio_open(struct vfio_dev *v, const char *bdf)
@@ -259,7 +271,7 @@ int vfio_hot_reset(const struct vfio_dev *v)
 	struct {
 		struct vfio_pci_hot_reset h;
 		int32_t group;
-	} r = {.h = {.argsz = sizeof(r), .count = 1}, .group = v->group};
+	} r = {.h = {.argsz = sizeof(r), .count = v->group >= 0}, .group = v->group};
 
 	return ioctl(v->fd, VFIO_DEVICE_PCI_HOT_RESET, &r) ? errno : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A VFIO client: container, group and type 1 IOMMU, by <linux/vfio.h> alone. It knows nothing of
- * the simulator. Sizes and counts come back as ssize_t, an error as -errno.
+ * A VFIO client: container, group and type 1 IOMMU, by <linux/vfio.h> alone; with COHGPU_IOMMU set to
+ * iommufd, the device's own node and an iommufd. It knows nothing of the simulator. Sizes and counts come back as ssize_t, an error as -errno.
  */
 #ifndef VFIO_CLIENT_H
 #define VFIO_CLIENT_H
@@ -38,9 +38,10 @@ struct vfio_region {
 
 struct vfio_dev {
 	char bdf[PCI_BDF_SIZE];
-	int container;
-	int group;
+	int container; /* or the iommufd */
+	int group;     /* -1 with an iommufd */
 	int fd;
+	uint32_t ioas;				 /* of the iommufd */
 	struct vfio_region region[VFIO_REGIONS]; /* zero where there is none */
 };
 

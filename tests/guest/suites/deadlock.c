@@ -40,7 +40,7 @@ static void *dl_resetter(void *arg)
 		vfio_reset(&gpu.vfio);
 		vfio_memory_enable(&gpu.vfio, true);
 		dl_toggles++;
-		ktap_sleep(0.01);
+		ktap_sleep(ktap_sanitized() ? 0.2 : 0.01);
 	}
 	return NULL;
 }

@@ -113,6 +113,8 @@ static void hot_reset_with_foreign_group(void)
 	} r = {.h = {.argsz = sizeof(r), .count = 1}};
 
 	multi_open(&multi_gb200);
+	if (gpu[1].vfio.group < 0)
+		ktap_skip("an iommufd knows by itself whose the functions are");
 	vfio_cfg_set64(&gpu[0].vfio, PCI_BASE_ADDRESS_4, 0x4000000000);
 	r.group = gpu[1].vfio.group;
 	EQ(ioctl(gpu[0].vfio.fd, VFIO_DEVICE_PCI_HOT_RESET, &r) ? errno : 0, EINVAL,

@@ -310,19 +310,36 @@ static void reset_hammer(void *arg)
 	}
 }
 
+struct storm {
+	int stop;
+	double end;
+};
+
+/* By itself, for an access can wait until there are no more resets. */
+static void storm_timer(void *arg)
+{
+	struct storm *s = arg;
+
+	while (ktap_now() < s->end)
+		ktap_sleep(0.1);
+	*(volatile int *)&s->stop = 1;
+}
+
 static void storm(void)
 {
+	struct storm *s = ktap_shared(sizeof(*s));
 	double end = ktap_now() + (ktap_quick() ? 3 : 10);
-	volatile int *stop = ktap_shared(sizeof(int));
 	uint64_t value = 0, n = 0;
 	volatile char *p;
 	int index;
-	pid_t pid;
+	pid_t pid, timer;
 
 	index = reset_open() ? VFIO_RESMEM : VFIO_USEMEM;
 	sim_fault(gpu.name, "training_ms", "3");
 	p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, 16 * MiB);
-	pid = ktap_spawn(reset_hammer, (void *)(uintptr_t)stop);
+	s->end = end;
+	timer = ktap_spawn(storm_timer, s);
+	pid = ktap_spawn(reset_hammer, &s->stop);
 	while (ktap_now() < end) {
 		ssize_t r = vfio_read(&gpu.vfio, index, 32 * MiB, &value, 8);
 		int sig = vfio_touch_write(p + n % 16 * MiB, n);
@@ -331,7 +348,7 @@ static void storm(void)
 		OK(sig == 0 || sig == SIGBUS, "store: expected no signal or SIGBUS, got %d", sig);
 		n++;
 	}
-	*stop = 1;
+	ktap_join_ok(timer, 30, "timer");
 	ktap_join_ok(pid, 30, "resets");
 	ktap_diag("%llu accesses, %lu FLRs, %lu hot resets", (unsigned long long)n,
 		  sim_resets(gpu.name, "flr"), sim_resets(gpu.name, "hot"));

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "iommufd.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#define VFIO_BIND_IOMMUFD    _IO(VFIO_TYPE, VFIO_BASE + 18)
+#define VFIO_ATTACH_IOAS     _IO(VFIO_TYPE, VFIO_BASE + 19)
+#define VFIO_FEATURE_DMA_BUF 11
+
+#define IOMMUFD_IO(nr)	_IO(';', nr)
+#define IOMMU_ALLOC	IOMMUFD_IO(0x81)
+#define IOMMU_UNMAP	IOMMUFD_IO(0x86)
+#define IOMMU_MAP_FILE	IOMMUFD_IO(0x8f)
+#define IOMMU_FIXED	1
+#define IOMMU_WRITEABLE 2
+#define IOMMU_READABLE	4
+
+struct bind_iommufd {
+	uint32_t argsz, flags;
+	int32_t iommufd;
+	uint32_t devid;
+	uint64_t token;
+};
+
+struct attach_ioas {
+	uint32_t argsz, flags, id, pasid;
+};
+
+struct ioas_alloc {
+	uint32_t size, flags, id;
+};
+
+struct ioas_map_file {
+	uint32_t size, flags, ioas;
+	int32_t fd;
+	uint64_t start, length, iova;
+};
+
+struct ioas_unmap {
+	uint32_t size, ioas;
+	uint64_t iova, length;
+};
+
+struct dma_buf {
+	struct vfio_device_feature feature;
+	uint32_t index, open_flags, flags, n;
+	struct iommufd_range ranges[];
+};
+
+/* The only entry of the device's vfio-dev folder is the name of its node. */
+static int cdev_open(const char *bdf)
+{
+	char path[300];
+	struct dirent *e;
+	int fd = -1;
+	DIR *d;
+
+	pci_path(path, sizeof(path), bdf, "vfio-dev");
+	d = opendir(path);
+	if (!d)
+		return -1;
+	while ((e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		snprintf(path, sizeof(path), "/dev/vfio/devices/%s", e->d_name);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		break;
+	}
+	closedir(d);
+	return fd;
+}
+
+int iommufd_open(struct vfio_dev *v, const char *bdf)
+{
+	struct bind_iommufd bind = {.argsz = offsetof(struct bind_iommufd, token)};
+	struct attach_ioas attach = {.argsz = offsetof(struct attach_ioas, pasid)};
+	struct ioas_alloc alloc = {.size = sizeof(alloc)};
+	int err;
+
+	memset(v, 0, sizeof(*v));
+	snprintf(v->bdf, sizeof(v->bdf), "%s", bdf);
+	v->group = -1;
+	v->fd = -1;
+	v->container = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	if (v->container < 0)
+		return errno;
+	v->fd = cdev_open(bdf);
+	if (v->fd < 0)
+		goto fail;
+	bind.iommufd = v->container;
+	if (ioctl(v->fd, VFIO_BIND_IOMMUFD, &bind))
+		goto fail;
+	if (ioctl(v->container, IOMMU_ALLOC, &alloc))
+		goto fail;
+	attach.id = alloc.id;
+	if (ioctl(v->fd, VFIO_ATTACH_IOAS, &attach))
+		goto fail;
+	v->ioas = alloc.id;
+	return 0;
+fail:
+	err = errno;
+	vfio_close(v);
+	return err;
+}
+
+int iommufd_map_file(const struct vfio_dev *v, int file, uint64_t start, uint64_t length,
+		     uint64_t iova)
+{
+	struct ioas_map_file map = {
+		.size = sizeof(map),
+		.flags = IOMMU_FIXED | IOMMU_WRITEABLE | IOMMU_READABLE,
+		.ioas = v->ioas,
+		.fd = file,
+		.start = start,
+		.length = length,
+		.iova = iova,
+	};
+
+	return ioctl(v->container, IOMMU_MAP_FILE, &map) ? errno : 0;
+}
+
+int iommufd_unmap(const struct vfio_dev *v, uint64_t iova, uint64_t length)
+{
+	struct ioas_unmap unmap = {
+		.size = sizeof(unmap), .ioas = v->ioas, .iova = iova, .length = length};
+
+	return ioctl(v->container, IOMMU_UNMAP, &unmap) ? errno : 0;
+}
+
+int iommufd_export(const struct vfio_dev *v, int index, const struct iommufd_range *ranges,
+		   size_t n)
+{
+	size_t size = sizeof(struct dma_buf) + n * sizeof(*ranges);
+	struct dma_buf *arg = calloc(1, size);
+	int fd;
+
+	if (!arg)
+		return -ENOMEM;
+	arg->feature.argsz = size;
+	arg->feature.flags = VFIO_DEVICE_FEATURE_GET | VFIO_FEATURE_DMA_BUF;
+	arg->index = index;
+	arg->open_flags = O_RDWR | O_CLOEXEC;
+	arg->n = n;
+	memcpy(arg->ranges, ranges, n * sizeof(*ranges));
+	fd = ioctl(v->fd, VFIO_DEVICE_FEATURE, arg);
+	if (fd < 0)
+		fd = -errno;
+	free(arg);
+	return fd;
+}

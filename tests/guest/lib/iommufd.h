@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The part of <linux/iommufd.h> and of newer <linux/vfio.h> that a client needs, which Debian 12's
+ * headers do not have. The numbers are ABI. Errors come back as errno, 0 is success.
+ */
+#ifndef IOMMUFD_H
+#define IOMMUFD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "vfio.h"
+
+struct iommufd_range {
+	uint64_t offset, length;
+};
+
+/* /dev/vfio/devices/vfioN of @bdf bound to a new iommufd with one address space. */
+int iommufd_open(struct vfio_dev *v, const char *bdf);
+/* Map a dma-buf at @iova of the device's address space; unmap what was mapped there. */
+int iommufd_map_file(const struct vfio_dev *v, int file, uint64_t start, uint64_t length,
+		     uint64_t iova);
+int iommufd_unmap(const struct vfio_dev *v, uint64_t iova, uint64_t length);
+/* VFIO_DEVICE_FEATURE_DMA_BUF: the file, or -errno. */
+int iommufd_export(const struct vfio_dev *v, int index, const struct iommufd_range *ranges,
+		   size_t n);
+
+#endif
