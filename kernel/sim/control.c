@@ -214,15 +214,24 @@ static ssize_t sim_control_set_device(struct sim_gpu *gpu, const char *page)
 }
 SIM_ATTR(device);
 
+static const char *const sim_control_scrub[] = {
+	[SIM_SCRUB_NONE] = "0",
+	[SIM_SCRUB_PARTS] = "1",
+	[SIM_SCRUB_ALL] = "all",
+};
+
 static ssize_t sim_control_get_scrub(struct sim_gpu *gpu, char *page)
 {
-	return sysfs_emit(page, "%d\n", gpu->scrub);
+	return sysfs_emit(page, "%s\n", sim_control_scrub[gpu->scrub]);
 }
 
 static ssize_t sim_control_set_scrub(struct sim_gpu *gpu, const char *page)
 {
-	if (kstrtobool(page, &gpu->scrub))
-		return sim_control_refuse(gpu, "scrub", page, "0 or 1");
+	int i = sysfs_match_string(sim_control_scrub, page);
+
+	if (i < 0)
+		return sim_control_refuse(gpu, "scrub", page, "0, 1 or all");
+	gpu->scrub = i;
 	return 0;
 }
 SIM_ATTR(scrub);

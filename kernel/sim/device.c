@@ -84,7 +84,7 @@ void sim_device_reset(struct sim_gpu *gpu, enum sim_reset_kind kind)
 	lockdep_assert_held(&gpu->lock);
 
 	gpu->resets[kind]++;
-	gpu->scrub_due = gpu->scrub;
+	gpu->scrub_due = gpu->scrub != SIM_SCRUB_NONE;
 	sim_device_begin(gpu);
 	sim_persona_forget(gpu);
 }

@@ -34,8 +34,8 @@
 #define SIM_PATCH_BYTES SZ_64K
 #define SIM_PIECE SZ_64K
 #define SIM_SPREAD 8
-#define SIM_SCRUB SZ_16M
-#define SIM_SCRUB_ALL SZ_256M
+#define SIM_PART SZ_16M
+#define SIM_SMALL SZ_2G
 
 static void *sim_memory_vmap(u64 phys, size_t bytes)
 {
@@ -122,6 +122,18 @@ void sim_memory_uncover(struct sim_gpu *gpu)
 	gpu->covered = false;
 }
 
+/* A page that was never touched stays so: the host has nothing behind it. */
+static void sim_memory_zero(void *at, size_t bytes)
+{
+	size_t piece;
+
+	for (; bytes; at += piece, bytes -= piece) {
+		piece = min_t(size_t, bytes, PAGE_SIZE);
+		if (memchr_inv(at, 0, piece))
+			memset(at, 0, piece);
+	}
+}
+
 /*
  * Copy between @buf and @map, which is device memory at @offset; what is
  * covered there is kept elsewhere.
@@ -153,7 +165,7 @@ static void sim_memory_copy(struct sim_gpu *gpu, void *map, u64 offset,
 			break;
 		}
 		if (!buf)
-			memset(at, 0, piece);
+			sim_memory_zero(at, piece);
 		else if (write)
 			memcpy(at, buf, piece);
 		else
@@ -200,22 +212,21 @@ static int sim_memory_clear(struct sim_gpu *gpu, u64 from, u64 bytes, u64 round)
 }
 
 /*
- * Clear memory before a training ends: all of a small one. Of a large one, 16
- * MiB where windows begin and at the end: more would take minutes, and all of
- * the host's memory.
+ * Clear memory before a training ends: all of it, or of a large one 16 MiB where
+ * windows begin and at the end, because reading all of it would take minutes.
  */
 int sim_memory_scrub(struct sim_gpu *gpu, u64 round)
 {
 	u64 size = gpu->mem_size;
 	int ret;
 
-	if (size <= SIM_SCRUB_ALL)
+	if (gpu->scrub == SIM_SCRUB_ALL || size <= SIM_SMALL)
 		return sim_memory_clear(gpu, 0, size, round);
-	ret = sim_memory_clear(gpu, 0, SIM_SCRUB, round);
+	ret = sim_memory_clear(gpu, 0, SIM_PART, round);
 	if (!ret && size > SZ_1G)
-		ret = sim_memory_clear(gpu, size - SZ_1G, SIM_SCRUB, round);
+		ret = sim_memory_clear(gpu, size - SZ_1G, SIM_PART, round);
 	if (!ret)
-		ret = sim_memory_clear(gpu, size - SIM_SCRUB, SIM_SCRUB, round);
+		ret = sim_memory_clear(gpu, size - SIM_PART, SIM_PART, round);
 	return ret;
 }
 

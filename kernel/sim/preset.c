@@ -45,7 +45,7 @@ const struct sim_preset sim_presets[] = {
 		.bar0_size = SZ_8M,
 		.bar1_size = SZ_8M,
 		.mig_fixed = true,
-		.scrub = true,
+		.scrub = SIM_SCRUB_PARTS,
 	}, {
 		.name = "cxl",
 		SIM_GPU,

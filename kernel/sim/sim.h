@@ -49,6 +49,8 @@ enum sim_properties { SIM_PROPS_SWNODE, SIM_PROPS_FIRMWARE, SIM_PROPS_NONE };
 
 enum sim_bar0 { SIM_BAR0_MEMORY, SIM_BAR0_NONE, SIM_BAR0_IO };
 
+enum sim_scrub { SIM_SCRUB_NONE, SIM_SCRUB_PARTS, SIM_SCRUB_ALL };
+
 enum sim_aer_error { SIM_AER_CORRECTABLE, SIM_AER_NONFATAL, SIM_AER_FATAL };
 
 enum sim_ras { SIM_RAS_WRITTEN, SIM_RAS_MAPPED, SIM_RAS_KINDS };
@@ -66,7 +68,7 @@ enum sim_ras { SIM_RAS_WRITTEN, SIM_RAS_MAPPED, SIM_RAS_KINDS };
  * @bar1_size: bytes of the real BAR1 (registers 0x18, 0x1C), 0: none
  * @mig_fixed: the NVIDIA DVSEC says that the MIG bug is fixed
  * @cxl: readiness is told by a CXL Device DVSEC, not by BAR0
- * @scrub: a reset clears memory
+ * @scrub: what of memory a reset clears
  * @training: how trainings go unless told otherwise
  */
 struct sim_preset {
@@ -81,7 +83,7 @@ struct sim_preset {
 	u32 bar1_size;
 	bool mig_fixed;
 	bool cxl;
-	bool scrub;
+	enum sim_scrub scrub;
 	enum sim_training training;
 };
 
@@ -159,7 +161,7 @@ struct sim_nvlink;
  * @prop_size: what they say of @mem_size
  * @bar0: kind of BAR0
  * @bar0_size: bytes of BAR0
- * @scrub: a reset clears memory
+ * @scrub: what of memory a reset clears
  * @links: NVLinks to it
  * @first_link: index of the first of them at its host bridge
  * @atsd: ATSD registers that the host bridge's firmware lists
@@ -222,7 +224,7 @@ struct sim_gpu {
 	struct sim_claim prop_size;
 	enum sim_bar0 bar0;
 	u32 bar0_size;
-	bool scrub;
+	enum sim_scrub scrub;
 	u32 links;
 	u32 first_link;
 	u32 atsd;

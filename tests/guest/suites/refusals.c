@@ -80,7 +80,7 @@ static const struct rf_value {
 	{"properties", "all", "swnode, firmware or none"},
 	{"prop_base", "maybe", "`true` or `absent`"},
 	{"prop_size", "1G more", "`true` or `absent`"},
-	{"scrub", "some", "0 or 1"},
+	{"scrub", "some", "0, 1 or all"},
 	{"training_ms", "600001", "at most ten minutes"},
 	{"training_ms", "a while", "at most ten minutes"},
 	{"enable", "perhaps", "0 or 1"},

@@ -372,21 +372,42 @@ static void flr_slow(void)
 	EQ(pci_reset(gpu.bdf), 0, "reset: errno");
 }
 
+static const struct ss_scrub {
+	const char *how, *mem_size;
+	bool clears_ends, clears_middle;
+} ss_scrubs[] = {
+	{"0", "1536M", false, false},
+	{"1", "1536M", true, true},
+	{"1", "2560M", true, false},
+	{"all", "2560M", true, true},
+};
+
+/* What a reset leaves of memory, where windows begin and end, and elsewhere. */
 static void scrub(void)
 {
-	const struct gpu_want w = {.preset = "tiny", .scrub = "1"};
-	const uint64_t at[] = {0, 512 * MiB, 1536 * MiB - 8};
-	uint64_t value = 5;
+	const struct ss_scrub *s = &ss_scrubs[ktap_arg()];
+	const struct gpu_want w = {.preset = "tiny", .mem_size = s->mem_size, .scrub = s->how};
+	const uint64_t middle[] = {100 * MiB - 4, 1024 * MiB, 1500 * MiB};
+	uint64_t ends[3] = {0}, value;
+	double begun;
 
 	ss_make(&w);
+	ends[1] = gpu.mem_size - GiB;
+	ends[2] = gpu.mem_size - 8;
 	sim_fault(gpu.name, "train", "1");
-	for (size_t i = 0; i < ARRAY_LEN(at); i++)
-		sim_mem_write(gpu.name, at[i], &(uint64_t){7}, 8);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		sim_mem_write(gpu.name, ends[i], &(uint64_t){7}, 8);
+		sim_mem_write(gpu.name, middle[i], &(uint64_t){8}, 8);
+	}
+	begun = ktap_now();
 	EQ(pci_reset(gpu.bdf), 0, "reset: errno");
 	sim_fault(gpu.name, "train", "1");
-	for (size_t i = 0; i < ARRAY_LEN(at); i++) {
-		sim_mem_read(gpu.name, at[i], &value, 8);
-		EQ(value, 0, "at 0x%llx", (unsigned long long)at[i]);
+	ktap_diag("reset with scrub %s: %.1f s", s->how, ktap_now() - begun);
+	for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+		sim_mem_read(gpu.name, ends[i], &value, 8);
+		EQ(value, s->clears_ends ? 0 : 7, "at 0x%llx", (unsigned long long)ends[i]);
+		sim_mem_read(gpu.name, middle[i], &value, 8);
+		EQ(value, s->clears_middle ? 0 : 8, "at 0x%llx", (unsigned long long)middle[i]);
 	}
 }
 
@@ -538,7 +559,10 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("reset_hot", reset, 2),
 	KTAP_CASE(flr_clears_config),
 	KTAP_CASE(flr_slow),
-	KTAP_CASE(scrub),
+	KTAP_CASE_ARG("scrub_nothing", scrub, 0),
+	KTAP_CASE_ARG("scrub_small", scrub, 1),
+	KTAP_CASE_ARG("scrub_parts", scrub, 2),
+	KTAP_CASE_ARG("scrub_all", scrub, 3),
 	KTAP_CASE(early_access),
 	KTAP_CASE(two_gpus),
 	KTAP_CASE(dead),
