@@ -75,6 +75,32 @@ static void preset(void)
 	EQ(g.vfio.region[5].size, 0, "size of region 5, upper half of BAR4");
 }
 
+/* Without the MIG bug, registers 0x18 and 0x1c and region 2 are those of the part's own BAR1. */
+static void real_bar1(void)
+{
+	const struct gpu_want w = {.preset = "gb200", .mem_size = "1536M"};
+	volatile uint32_t *bar0, *bar1;
+	uint32_t value;
+	struct gpu g;
+
+	gpu_open(&g, &w);
+	EQ(g.vfio.region[2].size, 8 * MiB, "size of region 2");
+	vfio_cfg_set64(&g.vfio, 0x18, UINT64_MAX);
+	EQ(vfio_cfg64(&g.vfio, 0x18), ~(8 * MiB - 1) | 0xc, "BAR1 sized");
+	bar0 = vfio_map(&g.vfio, 0, 0, 8 * MiB);
+	bar1 = vfio_map(&g.vfio, 2, 0, 8 * MiB);
+	for (uint32_t at = 0x3000; at < 8 * MiB; at += MiB) {
+		bar0[at / 4] = at;
+		bar1[at / 4] = ~at;
+		vfio_get(&g.vfio, 2, at, &value, 4);
+		EQ(value, ~at, "BAR1 + 0x%x", at);
+		vfio_get(&g.vfio, 0, at, &value, 4);
+		EQ(value, at, "BAR0 + 0x%x", at);
+		vfio_put(&g.vfio, 2, at, &(uint32_t){at + 1}, 4);
+		EQ(bar1[at / 4], at + 1, "BAR1 + 0x%x, mapped", at);
+	}
+}
+
 /* BAR = next power of two of each window's length; both ends before the BAR's. */
 static void windows_smaller_than_bars(void)
 {
@@ -239,6 +265,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("tiny", preset, 2),
 	KTAP_CASE_ARG("gb200", preset, 3),
 	KTAP_CASE_ARG("gb300", preset, 4),
+	KTAP_CASE(real_bar1),
 	KTAP_CASE(windows_smaller_than_bars),
 	KTAP_CASE(area_rounded_to_page),
 	KTAP_CASE(device_info),
