@@ -415,7 +415,11 @@ static void sim_bus_show_stock(struct sim_gpu *gpu)
 	pci_bus_add_devices(bus);
 }
 
-/* The stock function goes, the GPU comes. */
+/*
+ * The stock function goes, the GPU comes. The reference to @stock is given up
+ * before that: on POWER the last one takes with it what the new function was
+ * given, because both are the same function to the host bridge.
+ */
 int sim_bus_join(struct sim_gpu *gpu, struct pci_dev *stock)
 {
 	struct pci_bus *bus = stock->bus;
@@ -433,6 +437,7 @@ int sim_bus_join(struct sim_gpu *gpu, struct pci_dev *stock)
 	gpu->silent = false;
 	ret = sim_persona_make(gpu, stock);
 	raw_spin_unlock_irqrestore(&gpu->lock, flags);
+	pci_dev_put(stock);
 	gpu->bus = ret ? NULL : sim_bus_get(bus);
 	if (!gpu->bus) {
 		ret = ret ?: -ENOMEM;

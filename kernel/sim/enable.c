@@ -141,6 +141,7 @@ int sim_enable(struct sim_gpu *gpu)
 	if (ret)
 		goto out_memory;
 	ret = sim_bus_join(gpu, stock);
+	stock = NULL;
 	if (ret)
 		goto out_nvlink;
 	ret = sim_nvlink_join(gpu);
@@ -148,7 +149,6 @@ int sim_enable(struct sim_gpu *gpu)
 		goto out_leave;
 	list_add_tail(&gpu->list, &sim_gpus);
 	sim_enable_set(gpu, true);
-	pci_dev_put(stock);
 	pr_info("%s: %s at %s, memory %#llx + %#llx\n", sim_name(gpu),
 		gpu->preset->name, gpu->bdf, gpu->mem_base, gpu->mem_size);
 	return 0;

@@ -277,7 +277,6 @@ static int sim_nvlink_join_bridge(struct sim_gpu *gpu, unsigned int i)
 	strscpy(bridge->bdf, pci_name(stock), sizeof(bridge->bdf));
 	gpu->nvlink->links[i].bridge = bridge;
 	ret = sim_bus_join(bridge, stock);
-	pci_dev_put(stock);
 	if (ret) {
 		gpu->nvlink->links[i].bridge = NULL;
 		config_item_put(&bridge->item);
