@@ -230,3 +230,22 @@ long nvlink_registrations(void)
 {
 	return util_lines(NVLINK_PLATFORM "/registrations", NULL);
 }
+
+void nvlink_registrations_are(long n, const char *what)
+{
+	if (!nvlink_platform_real())
+		EQ(nvlink_registrations(), n, "%s", what);
+}
+
+void nvlink_agrees(const struct nvlink *n, volatile void *p, uint64_t dev, const char *what)
+{
+	uint64_t out = ktap_random(), in = 0;
+
+	EQ(vfio_touch_write(p, out), 0, "%s: signal at a store", what);
+	sim_mem_read(n->gpu.name, dev, &in, 8);
+	EQ(in, out, "%s: stored through the mapping, on the device's side", what);
+	out = ktap_random();
+	sim_mem_write(n->gpu.name, dev, &out, 8);
+	EQ(vfio_touch_read(p, &in), 0, "%s: signal at a load", what);
+	EQ(in, out, "%s: written on the device's side, through the mapping", what);
+}

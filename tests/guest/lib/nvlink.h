@@ -50,6 +50,9 @@ void nvlink_open(struct nvlink *n, const struct nvlink_want *want);
 void nvlink_bind(struct nvlink *n);
 void nvlink_close(struct nvlink *n);
 
+/* What is stored through @p is at @dev in device memory, and the reverse. */
+void nvlink_agrees(const struct nvlink *n, volatile void *p, uint64_t dev, const char *what);
+
 /* The device-specific region of this kind; .found tells whether there is one. */
 struct nvlink_region nvlink_read(const struct vfio_dev *v, uint32_t vendor, uint32_t subtype);
 struct nvlink_region nvlink_ram(const struct vfio_dev *v);
@@ -62,6 +65,8 @@ void nvlink_platform_calm(void);
 /* Is [start, start + bytes) registered, to lie at @base? */
 bool nvlink_registered(const void *start, uint64_t bytes, uint64_t base);
 long nvlink_registrations(void);
+/* So many, where that can be known. */
+void nvlink_registrations_are(long n, const char *what);
 /* The kernel has the functions for memory itself, so the simulator does not play them. */
 bool nvlink_platform_real(void);
 

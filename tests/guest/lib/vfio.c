@@ -61,6 +61,14 @@ out:
 	return err;
 }
 
+/* POWER has a container of its own kind. */
+static int vfio_iommu(int container)
+{
+	if (ioctl(container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) > 0)
+		return VFIO_TYPE1v2_IOMMU;
+	return VFIO_SPAPR_TCE_v2_IOMMU;
+}
+
 static int vfio_group_open(struct vfio_dev *v, const char *bdf)
 {
 	struct vfio_group_status status = {.argsz = sizeof(status)};
@@ -86,7 +94,7 @@ static int vfio_group_open(struct vfio_dev *v, const char *bdf)
 	}
 	if (ioctl(v->group, VFIO_GROUP_SET_CONTAINER, &v->container))
 		goto fail;
-	if (ioctl(v->container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU))
+	if (ioctl(v->container, VFIO_SET_IOMMU, vfio_iommu(v->container)))
 		goto fail;
 	v->fd = ioctl(v->group, VFIO_GROUP_GET_DEVICE_FD, bdf);
 	if (v->fd < 0)

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * spec/nvlink2.md sections 4 and 5: the GPU's memory, through read, write and mappings, and the
- * registration of mappings for DMA.
+ * spec/nvlink2.md sections 4 and 5: the GPU's memory, through read, write and mappings.
  */
 #include <errno.h>
 #include <signal.h>
@@ -21,19 +20,6 @@ static const struct nvlink_want one_link = {.links = "1"};
 static void ram_open(void)
 {
 	nvlink_open(&nv, &one_link);
-}
-
-static void agrees(volatile void *p, uint64_t dev, const char *what)
-{
-	uint64_t out = ktap_random(), in = 0;
-
-	EQ(vfio_touch_write(p, out), 0, "%s: signal at a store", what);
-	sim_mem_read(nv.gpu.name, dev, &in, 8);
-	EQ(in, out, "%s: stored through the mapping, on the device's side", what);
-	out = ktap_random();
-	sim_mem_write(nv.gpu.name, dev, &out, 8);
-	EQ(vfio_touch_read(p, &in), 0, "%s: signal at a load", what);
-	EQ(in, out, "%s: written on the device's side, through the mapping", what);
 }
 
 static const uint64_t places[] = {0, 4095, 1 * GiB - 9, 1 * GiB, 15 * GiB + 12345, 16 * GiB - 3000};
@@ -143,25 +129,25 @@ static void P5_mappings(void)
 	ram_open();
 	for (int i = 0; i < 3; i++) {
 		p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 8 * part);
-		agrees(p, 0, "again");
+		nvlink_agrees(&nv, p, 0, "again");
 		munmap(p, 8 * part);
 	}
 	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 1 * GiB, 8 * part);
 	q = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 1 * GiB + part, 8 * part);
-	agrees(p + part, 1 * GiB + part, "first of two");
-	agrees(q, 1 * GiB + part, "second of two");
+	nvlink_agrees(&nv, p + part, 1 * GiB + part, "first of two");
+	nvlink_agrees(&nv, q, 1 * GiB + part, "second of two");
 	EQ(munmap(p + 3 * part, part), 0, "munmap of a part in the middle");
-	agrees(p + 2 * part, 1 * GiB + 2 * part, "before the hole");
-	agrees(p + 4 * part, 1 * GiB + 4 * part, "behind the hole");
+	nvlink_agrees(&nv, p + 2 * part, 1 * GiB + 2 * part, "before the hole");
+	nvlink_agrees(&nv, p + 4 * part, 1 * GiB + 4 * part, "behind the hole");
 	EQ(vfio_touch_read(p + 3 * part, &value), SIGSEGV, "in the hole");
 	value = 41;
 	sim_mem_write(nv.gpu.name, 1 * GiB, &value, 8);
 	ktap_join_ok(ktap_spawn(ram_child, p), 10, "child");
 	sim_mem_read(nv.gpu.name, 1 * GiB, &value, 8);
 	EQ(value, 42, "what the child stored");
-	agrees(p, 1 * GiB, "after the child went");
+	nvlink_agrees(&nv, p, 1 * GiB, "after the child went");
 	munmap(p, 8 * part);
-	agrees(q, 1 * GiB + part, "second, the first gone");
+	nvlink_agrees(&nv, q, 1 * GiB + part, "second, the first gone");
 	munmap(q, 8 * part);
 }
 
@@ -172,134 +158,23 @@ static void zapped_when_silent(void)
 
 	ram_open();
 	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB);
-	agrees(p, 0, "memory enabled");
+	nvlink_agrees(&nv, p, 0, "memory enabled");
 	vfio_memory_enable(&nv.gpu.vfio, false);
 	EQ(vfio_touch_read(p, NULL), SIGBUS, "memory disabled: load");
 	EQ(vfio_read(&nv.gpu.vfio, VFIO_SPECIAL, 0, &value, 8), -EIO, "memory disabled: read");
 	vfio_memory_enable(&nv.gpu.vfio, true);
-	agrees(p, 0, "memory enabled again");
+	nvlink_agrees(&nv, p, 0, "memory enabled again");
 	vfio_power(&nv.gpu.vfio, 3);
 	EQ(vfio_touch_read(p, NULL), SIGBUS, "D3hot: load");
 	vfio_power(&nv.gpu.vfio, 0);
 	vfio_memory_enable(&nv.gpu.vfio, true);
 	sim_train(nv.gpu.name);
-	agrees(p, 0, "D0 again");
+	nvlink_agrees(&nv, p, 0, "D0 again");
 	EQ(vfio_reset(&nv.gpu.vfio), 0, "reset");
 	vfio_memory_enable(&nv.gpu.vfio, true);
 	sim_train(nv.gpu.name);
-	agrees(p, 0, "after a reset");
+	nvlink_agrees(&nv, p, 0, "after a reset");
 	munmap(p, 64 * KiB);
-}
-
-/* P4 and P5, as the platform sees them: each mapping with its own physical address. */
-static void P4_registered_where_it_lies(void)
-{
-	const uint64_t part = 64 * KiB;
-	char *p, *moved;
-
-	ram_open();
-	EQ(nvlink_registrations(), 0, "registrations before mmap");
-	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 1 * GiB, 8 * part);
-	OK(nvlink_registered(p, 8 * part, nv.gpu.mem_base + 1 * GiB), "mmap at 1 GiB");
-	munmap(p + 3 * part, 2 * part);
-	OK(nvlink_registered(p, 3 * part, nv.gpu.mem_base + 1 * GiB), "before the hole");
-	OK(nvlink_registered(p + 5 * part, 3 * part, nv.gpu.mem_base + 1 * GiB + 5 * part),
-	   "behind the hole");
-	EQ(nvlink_registrations(), 2, "registrations around a hole");
-	munmap(p, 3 * part);
-	moved = mremap(p + 5 * part, 3 * part, 3 * part, MREMAP_MAYMOVE | MREMAP_FIXED,
-		       p - 512 * part);
-	OK(moved != MAP_FAILED, "mremap: %s", strerror(errno));
-	OK(nvlink_registered(moved, 3 * part, nv.gpu.mem_base + 1 * GiB + 5 * part), "moved");
-	EQ(nvlink_registrations(), 1, "registrations after mremap");
-	agrees(moved, 1 * GiB + 5 * part, "moved");
-	EQ(mprotect(moved + part, part, PROT_READ), 0, "mprotect of a part");
-	EQ(nvlink_registrations(), 1, "registrations after a split");
-	munmap(moved, 3 * part);
-	EQ(nvlink_registrations(), 0, "registrations after munmap");
-}
-
-static void forked(void *arg)
-{
-	uint64_t value;
-
-	EQ(vfio_touch_read(arg, &value), 0, "child: load");
-	EQ(nvlink_registrations(), 1, "registrations while a child lives");
-	munmap(arg, 32 * KiB);
-	EQ(nvlink_registrations(), 1, "registrations after the child's munmap");
-}
-
-static void registered_for_the_owner_only(void)
-{
-	void *p;
-
-	ram_open();
-	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB);
-	ktap_join_ok(ktap_spawn(forked, p), 10, "child");
-	EQ(nvlink_registrations(), 1, "registrations after the child went");
-	munmap(p, 64 * KiB);
-	EQ(nvlink_registrations(), 0, "registrations after munmap");
-}
-
-/* P3: a refusal is an error of mmap(), and nothing else. */
-static void P3_registration_refused(void)
-{
-	ram_open();
-	nvlink_platform_set("refuse", "registration");
-	EQ(vfio_map_errno(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB, PROT_READ, MAP_SHARED), EINVAL,
-	   "mmap");
-	nvlink_close(&nv);
-	nvlink_platform_set("refuse", "none");
-	EQ(nvlink_registrations(), 0, "registrations");
-	vfio_open(&nv.gpu.vfio, nv.gpu.bdf);
-	EQ(vfio_map_errno(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB, PROT_READ, MAP_SHARED), 0,
-	   "mmap afterwards");
-}
-
-/* P7: the IOMMU still maps GPU memory when its user is gone. */
-static void P7_closed_while_busy(void)
-{
-	void *p;
-
-	ram_open();
-	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB);
-	nvlink_platform_set("busy", "1");
-	munmap(p, 64 * KiB);
-	nvlink_close(&nv);
-	EQ(nvlink_registrations(), 1, "registrations while the IOMMU is busy");
-	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
-	EQ(pci_unbind(nv.bridge[0].bdf), 0, "unbind of the bridge");
-	EQ(pci_module_remove(NVLINK_DRIVER), EWOULDBLOCK, "removing the driver");
-	nvlink_platform_set("busy", "0");
-	for (int i = 0; i < 50 && nvlink_registrations(); i++)
-		ktap_sleep(0.1);
-	EQ(nvlink_registrations(), 0, "registrations after the IOMMU let go");
-	EQ(pci_module_remove(NVLINK_DRIVER), 0, "removing the driver afterwards");
-	EQ(pci_module_insert(NVLINK_DRIVER), 0, "loading it again");
-}
-
-/* P14: a kernel that would not survive it gets no registrations, and says so. */
-static void P14_leaky_kernel(void)
-{
-	const char *const words[] = {"DMA target", "RCU read lock", NULL};
-	int mark = util_log_mark();
-	void *p;
-
-	ram_open();
-	nvlink_platform_set("leak", "1");
-	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB);
-	agrees(p, 0, "mapping");
-	if (util_log_has(mark, words))
-		EQ(nvlink_registrations(), 0, "registrations, where the leak counts");
-	else
-		EQ(nvlink_registrations(), 1, "registrations, where it does not");
-	munmap(p, 64 * KiB);
-	EQ(nvlink_registrations(), 0, "registrations after munmap");
-	nvlink_close(&nv);
-	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
-	EQ(pci_unbind(nv.bridge[0].bdf), 0, "unbind of the bridge");
-	EQ(pci_module_remove(NVLINK_DRIVER), 0, "removing the driver");
-	EQ(pci_module_insert(NVLINK_DRIVER), 0, "loading it again");
 }
 
 static volatile int *client_state;
@@ -325,11 +200,11 @@ static void killed_while_mapped(void)
 	client_state = ktap_shared(sizeof(*client_state));
 	pid = ktap_spawn(client, NULL);
 	EQ(ktap_await(client_state, 1, 30), 1, "client came up");
-	EQ(nvlink_registrations(), 1, "client's registrations");
+	nvlink_registrations_are(1, "client's registrations");
 	ktap_kill(pid, 5, "client");
-	EQ(nvlink_registrations(), 0, "registrations of the dead");
+	nvlink_registrations_are(0, "registrations of the dead");
 	ram_open();
-	agrees(vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB), 0, "next client");
+	nvlink_agrees(&nv, vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB), 0, "next client");
 }
 
 static void many_cycles(void)
@@ -356,7 +231,7 @@ static void many_cycles(void)
 			EQ(pci_unbind(nv.bridge[0].bdf), 0, "cycle %ld: unbind of the bridge", i);
 		}
 	}
-	EQ(nvlink_registrations(), 0, "registrations left");
+	nvlink_registrations_are(0, "registrations left");
 }
 
 int main(int argc, char **argv)
@@ -368,11 +243,6 @@ int main(int argc, char **argv)
 		KTAP_CASE(P1_bounds),
 		KTAP_CASE(P5_mappings),
 		KTAP_CASE(zapped_when_silent),
-		KTAP_CASE(P4_registered_where_it_lies),
-		KTAP_CASE(registered_for_the_owner_only),
-		KTAP_CASE(P3_registration_refused),
-		KTAP_CASE(P7_closed_while_busy),
-		KTAP_CASE(P14_leaky_kernel),
 		KTAP_CASE(killed_while_mapped),
 		KTAP_CASE_ARG_SLOW("many_cycles", many_cycles, 1000, 600),
 	};
