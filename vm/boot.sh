@@ -7,18 +7,22 @@
 # backend reserves nothing, so pages cost the host what is really touched.
 
 ROOT_PORTS=4
+# What an architecture's file may change.
+GPU_BUSES=() SERIAL_BUS='' NODEFAULTS=(-nodefaults)
 # Enough for four of the largest preset (276 GiB each).
 DEVICE_MEMORY_GIB=${COHGPU_DEVICE_MEMORY_GIB:-1120}
 
 # gpu_slots: a root port each, with a stock ivshmem function behind it. Ports
-# without hotplug: pciehp would wait for its time-outs in every reset.
+# without hotplug: pciehp would wait for its time-outs in every reset. A machine
+# that comes with its ports names their buses in GPU_BUSES.
 gpu_slots() {
-	local i
+	local i bus
 	for ((i = 1; i <= ROOT_PORTS; i++)); do
-		printf '%s\n' \
-			-device "pcie-root-port,id=rp$i,bus=pcie.0,addr=0x1$i,chassis=$i,slot=$i,hotplug=off,x-speed=5" \
-			-object "memory-backend-ram,id=bar$i,size=16M,share=on" \
-			-device "ivshmem-plain,memdev=bar$i,bus=rp$i"
+		bus=${GPU_BUSES[i - 1]:-}
+		[[ -n $bus ]] || printf '%s\n' \
+			-device "pcie-root-port,id=rp$i,bus=pcie.0,addr=0x1$i,chassis=$i,slot=$i,hotplug=off,x-speed=5"
+		printf '%s\n' -object "memory-backend-ram,id=bar$i,size=16M,share=on" \
+			-device "ivshmem-plain,memdev=bar$i,bus=${bus:-rp$i}"
 	done
 }
 
@@ -31,9 +35,9 @@ qemu_command() {
 	QEMU_COMMAND=("$QEMU" "${MACHINE[@]}" -accel "tcg,thread=$THREADS" -smp "$OPT_CPUS"
 		-object "memory-backend-ram,id=ram,size=$((MEM_VISIBLE + DEVICE_MEMORY_GIB))G,reserve=off"
 		-m "$((MEM_VISIBLE + DEVICE_MEMORY_GIB))G"
-		-display none -no-reboot -nodefaults -nic none -monitor none
+		-display none -no-reboot "${NODEFAULTS[@]}" -nic none -monitor none
 		-serial "file:$dir/console.log"
-		-device virtio-serial-pci
+		-device "virtio-serial-pci${SERIAL_BUS:+,bus=$SERIAL_BUS}"
 		-chardev "$terminal" -device virtconsole,chardev=term
 		-chardev "file,id=results,path=$dir/results" -device virtserialport,chardev=results,name=cohgpu.results
 		-kernel "$(kernel_dir "$OPT_ARCH" "$OPT_KERNEL")/vmlinuz" -initrd "$dir/initrd"

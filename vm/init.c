@@ -197,8 +197,8 @@ static void init_await_results(void)
 }
 
 /*
- * Run mode. The terminal is hvc0; a host that only collects the output wants
- * its bytes unchanged (RAW=1).
+ * Run mode. The terminal is hvc0, or hvc1 where the firmware's console is hvc0;
+ * a host that only collects the output wants its bytes unchanged (RAW=1).
  */
 static void init_terminal(void)
 {
@@ -206,7 +206,9 @@ static void init_terminal(void)
 	int fd;
 
 	setsid();
-	fd = open("/dev/hvc0", O_RDWR);
+	fd = open("/dev/hvc1", O_RDWR);
+	if (fd < 0)
+		fd = open("/dev/hvc0", O_RDWR);
 	if (fd < 0)
 		_exit(126);
 	ioctl(fd, TIOCSCTTY, 0);

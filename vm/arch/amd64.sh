@@ -9,6 +9,8 @@
 # that while one sizes a BAR, another that reads its HPET or APIC, which is MMIO
 # here, may get another device's answer or bring QEMU down.
 KARCH=x86
+DEBIAN_ARCH=amd64
+FLAVOUR=amd64
 CROSS=x86_64-linux-gnu-
 QEMU=qemu-system-x86_64
 CONSOLE=ttyS0

@@ -2,6 +2,8 @@
 # shellcheck shell=bash disable=SC2034,SC2054 # data, read by vm/boot.sh and vm/build
 # virt with SMMUv3. RAM starts at 1 GiB, so `mem=3G` hides all from 4 GiB on.
 KARCH=arm64
+DEBIAN_ARCH=arm64
+FLAVOUR=arm64
 CROSS=aarch64-linux-gnu-
 QEMU=qemu-system-aarch64
 CONSOLE=ttyAMA0

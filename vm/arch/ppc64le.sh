@@ -1,14 +1,20 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2034,SC2054 # data, read by vm/boot.sh and vm/build
-# powernv9: PHB4 host bridges and their TCE IOMMU. RAM starts at 0, so `mem=4G`
-# hides all from 4 GiB on.
+# powernv9, the machine of an AC922: PHB4 host bridges and their TCE IOMMU. RAM
+# starts at 0, so `mem=4G` hides all from 4 GiB on. Its host bridges come with a
+# root port each, which -nodefaults would take away; one is the harness's.
 KARCH=powerpc
 DEBIAN_ARCH=ppc64el
 FLAVOUR=powerpc64le
 CROSS=powerpc64le-linux-gnu-
 QEMU=qemu-system-ppc64
 CONSOLE=hvc0
+IMAGE=vmlinux
+THREADS=multi
 MEM_VISIBLE=4
 MEM_ARG=4G
 MACHINE=(-M powernv9,memory-backend=ram)
+NODEFAULTS=()
+SERIAL_BUS=pcie.0
+GPU_BUSES=(pcie.1 pcie.2 pcie.3 pcie.4)
 CMDLINE=""
