@@ -89,7 +89,9 @@ static void aer(void)
 		sim_fault(gpu.name, "aer", a->word);
 		if (a->told)
 			OK(ft_signalled(event, 5000), "error %u: the driver was not told", i);
-		for (int k = 0; k < 300 && sim_resets(gpu.name, "hot") < i * a->hot; k++)
+		for (int k = 0; k < 500 && (sim_resets(gpu.name, "hot") < i * a->hot ||
+					    ft_counted(a->counter) - counted[ktap_arg()] < i);
+		     k++)
 			ktap_sleep(0.01);
 		ktap_sleep(0.2);
 		EQ(read(event, &(uint64_t){0}, 8), a->told ? 8 : -1, "signals that came");
