@@ -42,6 +42,8 @@ void finding(struct finding *f, enum verdict verdict, const char *format, ...)
 
 /* All of a kind; end with id NULL. */
 extern const struct check doctor_host[];
+extern const struct check doctor_domain[];
+extern const struct check doctor_guest[];
 
 /* device.c: once a GPU */
 void check_variant_driver(struct finding *f, const struct gpu *gpu, const struct patient *p);
@@ -67,6 +69,26 @@ void check_iommu_passthrough(struct finding *f, const struct patient *p);
 void check_iommufd(struct finding *f, const struct patient *p);
 void check_kvm_cacheable(struct finding *f, const struct patient *p);
 
+/* domain.c */
+void check_domain_driver(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_domain_iommufd(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_domain_function(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_domain_initiators(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_domain_vsmmu(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_domain_window(struct finding *f, const struct patient *p);
+void check_domain_width(struct finding *f, const struct patient *p);
+void check_domain_emulator(struct finding *f, const struct patient *p);
+void check_domain_memlock(struct finding *f, const struct patient *p);
+void check_domain_ras(struct finding *f, const struct patient *p);
+
+/* guest.c */
+void check_guest_bars(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_guest_srat(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_guest_nodes(struct finding *f, const struct patient *p);
+void check_guest_online(struct finding *f, const struct patient *p);
+void check_guest_ats(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_guest_pasid(struct finding *f, const struct gpu *gpu, const struct patient *p);
+
 /* kernel.c */
 void check_peer_to_peer(struct finding *f, const struct patient *p);
 void check_nodes_shift(struct finding *f, const struct patient *p);
@@ -76,6 +98,8 @@ void check_huge_maps(struct finding *f, const struct patient *p);
 /* The value of CONFIG_<name>; "n" when not set; NULL when the configuration cannot be read. */
 const char *kernel_config(const char *name);
 bool machine_is_arm64(void);
+/* How many NUMA nodes are in a list: "has_cpu", "has_generic_initiator". */
+unsigned int kernel_nodes(const char *kind);
 /* Ranges of GPU memory that the host uses as its own. */
 unsigned int machine_online_ranges(bool *known);
 

@@ -91,25 +91,26 @@ void check_peer_to_peer(struct finding *f, const struct patient *p)
 			"CONFIG_VFIO_PCI_DMABUF is not set");
 }
 
-static unsigned int nodes_with_cpus(void)
+unsigned int kernel_nodes(const char *kind)
 {
 	char list[256];
 	unsigned int count = 0, first, last;
 
-	if (sys_line(list, sizeof(list), "/sys/devices/system/node/has_cpu"))
-		return 1;
+	if (sys_line(list, sizeof(list), "/sys/devices/system/node/%s", kind))
+		return 0;
 	for (char *at = list; *at; at += strcspn(at, ",") + (at[strcspn(at, ",")] == ',')) {
 		int got = sscanf(at, "%u-%u", &first, &last);
 
 		count += got == 2 && last >= first ? last - first + 1 : got >= 1;
 	}
-	return count ? count : 1;
+	return count;
 }
 
 void check_nodes_shift(struct finding *f, const struct patient *p)
 {
 	const char *value = kernel_config("NODES_SHIFT");
-	unsigned int have, need = nodes_with_cpus() + NODES_PER_GPU * p->gpus->count;
+	unsigned int have, cpus = kernel_nodes("has_cpu");
+	unsigned int need = (cpus ? cpus : 1) + NODES_PER_GPU * p->gpus->count;
 
 	if (!value) {
 		finding(f, VERDICT_SKIP, "the configuration of %s cannot be found", sys_release());

@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/out.h"
 #include "doctor/doctor.h"
+#include "doctor/domain.h"
 #include "verbs/verbs.h"
 
 static const char *const doctor_words[VERDICTS] = {
@@ -70,7 +71,7 @@ static void examine(struct examination *e, const struct check *check)
 		if (!check->machine)
 			continue;
 		check->machine(&f, e->patient);
-		record(e, check, &f, "machine");
+		record(e, check, &f, e->patient->domain ? "domain" : "machine");
 	}
 }
 
@@ -95,10 +96,46 @@ static void summary(struct examination *e, struct json_object *object)
 		       e->count[VERDICT_WARN], e->count[VERDICT_FAIL], e->count[VERDICT_SKIP]);
 }
 
+/* What is examined, and by which checks; an exit code. */
+static int choose(const struct call *call, struct patient *patient, struct domain *domain,
+		  struct gpu_set *set, const struct check **checks)
+{
+	const char *only = call->option[OPT_CHECK];
+	int status;
+
+	*checks = doctor_host;
+	if (call_has(call, OPT_GUEST) && call_has(call, OPT_DOMAIN)) {
+		complain("--guest", "parse", "a domain is examined on the host");
+		return EXIT_USAGE;
+	}
+	if (call_has(call, OPT_GUEST))
+		*checks = doctor_guest;
+	if (call_has(call, OPT_DOMAIN)) {
+		*checks = doctor_domain;
+		status = domain_read(domain, call->option[OPT_DOMAIN]);
+		if (status)
+			return status;
+		patient->domain = domain;
+		domain_select(domain, set);
+	}
+	if (only && !is_check(*checks, only)) {
+		complain(only, "find", "no such check");
+		advise("see: man cohgpu-doctor");
+		return EXIT_USAGE;
+	}
+	if (patient->domain && !set->count) {
+		complain(call->option[OPT_DOMAIN], "find",
+			 "the domain has no coherent GPU of this machine");
+		return EXIT_NOTHING;
+	}
+	return gpu_select(set, call->words, call->count);
+}
+
 int run_doctor(const struct call *call)
 {
 	struct json_object *object = out_new(call);
-	const struct check *checks = doctor_host;
+	const struct check *checks;
+	struct domain domain;
 	struct gpu_set set;
 	struct patient patient = {.gpus = &set};
 	struct examination e = {
@@ -107,18 +144,12 @@ int run_doctor(const struct call *call)
 		.json = call_has(call, OPT_JSON),
 		.results = out_array(object, "results"),
 	};
-	int status = EXIT_OK;
+	int status;
 
 	gpu_scan(&set);
-	if (e.only && !is_check(checks, e.only)) {
-		complain(e.only, "find", "no such check");
-		advise("see: man cohgpu-doctor");
-		status = EXIT_USAGE;
-	}
+	status = choose(call, &patient, &domain, &set, &checks);
 	/* Without a GPU the machine is examined all the same: it may be about to get one. */
-	if (!status)
-		status = gpu_select(&set, call->words, call->count);
-	if (!status || (status == EXIT_NOTHING && !call->count)) {
+	if (!status || (status == EXIT_NOTHING && checks == doctor_host && !call->count)) {
 		examine(&e, checks);
 		summary(&e, object);
 	}
@@ -145,4 +176,6 @@ void manual_doctor(void)
 {
 	puts(".Sh CHECKS\nTheir names are stable.");
 	manual_of("On the host", doctor_host);
+	manual_of("With Fl \\-domain", doctor_domain);
+	manual_of("With Fl \\-guest", doctor_guest);
 }

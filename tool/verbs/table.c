@@ -25,6 +25,10 @@ static const struct verb_option status_options[] = {
 };
 
 static const struct verb_option doctor_options[] = {
+	{OPT_DOMAIN, "domain", 'd', "FILE", WORD_FILE, NULL,
+	 "examine the definition of a libvirt domain instead"},
+	{OPT_GUEST, "guest", 'g', NULL, WORD_NONE, NULL,
+	 "examine the guest in which this runs instead"},
 	{OPT_CHECK, "check", 'c', "ID", WORD_TEXT, NULL, "make this check only"},
 	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL, "let warnings count in the exit status"},
 	{0},

@@ -164,11 +164,144 @@ spoil power error FAIL put $DEV/power_state error
 spoil reset none FAIL gone $DEV/reset_method
 spoil reset disabled FAIL put $DEV/reset_method ""
 
+# every_check_spoilt COUNT: at least so many there are.
 every_check_spoilt() {
 	local id bad=0
 	for id in "${CHECKS[@]}"; do
 		[[ -n ${spoilt[$id]:-} ]] || { echo "$id: no tree is spoilt for it" && bad=1; }
 	done
-	[[ ${#CHECKS[@]} -ge 20 && $bad == 0 ]]
+	[[ ${#CHECKS[@]} -ge $1 && $bad == 0 ]]
 }
-check "every check of doctor has a tree that is spoilt for it" every_check_spoilt
+check "every check of doctor has a tree that is spoilt for it" every_check_spoilt 23
+
+# The definition of a VM: what plan prints is healthy, and each check has a
+# definition that is spoilt for it.
+# spoil_domain ID WORD VERDICT SED
+spoil_domain() {
+	sed "$4" "$WORK/domain.xml" >"$WORK/spoilt.xml"
+	spoilt[$1]=1
+	says "doctor/$1-$2" doctor --domain "$WORK/spoilt.xml" --check $1
+	check "$1 is $3: $2" grep -q "^$3  $1 " "$WORK/said"
+}
+
+tree domain gb200_two
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
+cohgpu plan all --format libvirt --ram 64G >"$WORK/domain.xml" 2>/dev/null
+says doctor/domain doctor --domain "$WORK/domain.xml" --strict
+says doctor/domain-json doctor --domain "$WORK/domain.xml" --json
+mapfile -t CHECKS < <(cohgpu doctor --domain "$WORK/domain.xml" --json | jq -r '.results[].id' | sort -u)
+check "plan's domain passes all" test "$(sed -n 's/^\([0-9]*\) passed, 0 warned, 0 failed, 0 skipped/\1/p' "$HERE/golden/doctor/domain")" -ge 15
+
+spoil_domain domain-driver plain FAIL "s/name='vfio'/name='vfio' model='vfio-pci'/"
+spoil_domain domain-driver hyphens FAIL "s/name='vfio'/name='vfio' model='nvgrace-gpu-vfio-pci'/"
+spoil_domain domain-iommufd without WARN "s/ iommufd='yes'//"
+spoil_domain guest-function one FAIL "s/bus='0x02' slot='0x00' function='0x0'/bus='0x02' slot='0x00' function='0x1'/"
+spoil_domain initiator-nodes seven FAIL "s/nodeset='1-8'/nodeset='1-7'/"
+spoil_domain initiator-nodes shared FAIL "s/nodeset='1-8'/nodeset='2-9'/"
+spoil_domain initiator-nodes memory FAIL "s/<cell id='3' memory='0'/<cell id='3' memory='4096'/"
+spoil_domain initiator-nodes missing FAIL "/<cell id='3'/d"
+spoil_domain initiator-nodes none FAIL "/<acpi nodeset/d"
+spoil_domain vsmmu none FAIL "/<iommu /,/<.iommu>/d"
+spoil_domain vsmmu not-accelerated FAIL "s/accel='on'/accel='off'/"
+spoil_domain vsmmu shared WARN "s/bus='0x03' slot/bus='0x01' slot/"
+spoil_domain mmio-window small FAIL "s/<pcihole64 unit='KiB'>[0-9]*/<pcihole64 unit='GiB'>512/"
+spoil_domain mmio-window none FAIL "/<pcihole64/d"
+spoil_domain mmio-window three FAIL "s/<pcihole64 unit='KiB'>[0-9]*/<pcihole64 unit='TiB'>3/"
+spoil_domain address-width cpu FAIL "s/<numa>/<maxphysaddr mode='emulate' bits='40'\/><numa>/"
+spoil_domain address-width smmu FAIL "s/oas='48'/oas='40'/"
+spoil_domain domain-memlock small FAIL "s/<vcpu>/<memtune><hard_limit unit='G'>32<\/hard_limit><\/memtune><vcpu>/"
+spoil_domain domain-memlock large PASS "s/<vcpu>/<memtune><hard_limit unit='G'>96<\/hard_limit><\/memtune><vcpu>/"
+spoil_domain domain-ras off WARN "/<ras/d"
+for version in 8.2.2 9.1.0 9.2.0 10.0.0; do
+	put usr/bin/qemu-system-aarch64.version "QEMU emulator version $version"
+	verdict=FAIL
+	[[ $version != 10.0.0 ]] || verdict=WARN
+	spoil_domain emulator $version $verdict ""
+done
+gone usr
+spoil_domain emulator unknown SKIP ""
+for bdf in 0008 0009; do
+	gone sys/bus/pci/devices/$bdf:01:00.0/coherent_memory
+done
+spoil_domain mmio-window unknown-memory SKIP ""
+check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 10
+
+echo "<domain><name>guest</domain>" >"$WORK/bad.xml"
+says doctor/domain-bad-xml doctor --domain "$WORK/bad.xml"
+echo "<network/>" >"$WORK/bad.xml"
+says doctor/domain-no-domain doctor --domain "$WORK/bad.xml"
+echo "<domain/>" >"$WORK/bad.xml"
+says doctor/domain-without-gpu doctor --domain "$WORK/bad.xml"
+says doctor/domain-missing doctor --domain /nonexistent.xml
+says doctor/domain-and-guest doctor --guest --domain "$WORK/bad.xml"
+
+# A guest: its BAR4, SRAT with eight initiators, config space with ATS and PASID.
+# srat BUS DEVFN COUNT: the GPU's address in two bytes, in the order given.
+srat() {
+	local n entries=
+	for ((n = 0; n < $3; n++)); do
+		entries+="05200001 0$((n + 2))000000 0900$1$2 000000000000000000000000 01000000 00000000"
+	done
+	bytes sys/firmware/acpi/tables/SRAT 53524154 "$(printf '%088d' 0)" "$entries"
+}
+
+# capabilities ATS PASID: their control registers, in config space.
+capabilities() {
+	bytes sys/bus/pci/devices/$GPU/config de104223 "$(printf '%0504d' 0)" 0f000111 0000$1 "$(printf '%016d' 0)" 1b000100 0000$2
+}
+
+guest() {
+	healthy
+	driver_of $GPU nvidia
+	gone $DEV/coherent_memory
+	{
+		for n in 0 1 2 3; do printf '0x%016x 0x%016x 0x%016x\n' $((n * 16)) $((n * 16 + 15)) 0; done
+		printf '0x%016x 0x%016x 0x%016x\n' $((512 * GIB)) $((640 * GIB - 1)) $((0x14220c))
+	} >"$T/$DEV/resource"
+	srat 01 00 8
+	put sys/devices/system/node/has_generic_initiator 2-9
+	put sys/devices/system/memory/auto_online_blocks online_movable
+	capabilities 0080 0100
+}
+
+# spoil_guest ID WORD VERDICT COMMAND...
+spoil_guest() {
+	local id=$1 word=$2 verdict=$3
+	shift 3
+	tree "$id-$word" guest
+	"$@"
+	spoilt[$id]=1
+	says "doctor/$id-$word" doctor --guest --check $id
+	check "$id is $verdict: $word" grep -q "^$verdict  $id " "$WORK/said"
+}
+
+bar4() {
+	sed -i "5s/.*/$1/" "$T/$DEV/resource"
+}
+
+tree guest guest
+says doctor/guest doctor --guest --strict
+mapfile -t CHECKS < <(cohgpu doctor --guest --json | jq -r '.results[].id' | sort -u)
+spoil_guest guest-bars absent FAIL bar4 "0x0 0x0 0x0"
+spoil_guest guest-bars unassigned FAIL bar4 "0x0 0x1fffffffff 0x14220c"
+spoil_guest guest-srat seven FAIL srat 01 00 7
+spoil_guest guest-srat swapped FAIL srat 00 01 8
+spoil_guest guest-srat absent SKIP gone sys/firmware
+spoil_guest guest-srat truncated FAIL bytes sys/firmware/acpi/tables/SRAT 53524154 "$(printf '%088d' 0)" 05200001
+spoil_guest guest-nodes none FAIL gone sys/devices/system/node/has_generic_initiator
+spoil_guest guest-nodes-shift three FAIL config NODES_SHIFT=3
+spoil_guest guest-online kernel WARN put sys/devices/system/memory/auto_online_blocks online
+spoil_guest guest-ats off WARN capabilities 0000 0100
+spoil_guest guest-pasid off WARN capabilities 0080 0000
+short_config() {
+	bytes $DEV/config "$(printf '%0128d' 0)"
+}
+plain_config() {
+	bytes $DEV/config "$(printf '%0600d' 0)"
+}
+spoil_guest guest-ats unseen SKIP short_config
+spoil_guest guest-ats absent FAIL plain_config
+spoil_guest guest-pasid absent FAIL plain_config
+spoil_guest guest-sva off WARN config ARM_SMMU_V3_SVA=n
+spoil_guest guest-passthrough on WARN put proc/cmdline iommu.passthrough=1
+check "every check of --guest has a tree that is spoilt for it" every_check_spoilt 9

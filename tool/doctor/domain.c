@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What of a domain's definition would hurt its guest. */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/emulator.h"
+#include "core/out.h"
+#include "doctor/doctor.h"
+#include "doctor/domain.h"
+#include "plan/plan.h"
+
+#define ONE_CPU 1
+
+/* The figures of cohgpu plan for this domain; false, with the finding, without sizes. */
+static bool domain_plan(struct plan *plan, struct finding *f, const struct patient *p)
+{
+	for (size_t i = 0; i < p->gpus->count; i++)
+		if (!p->gpus->gpu[i].memory.usemem) {
+			finding(f, VERDICT_SKIP, "%s: the size of its memory is not known",
+				p->gpus->gpu[i].address);
+			return false;
+		}
+	if (!plan_make(plan, p->gpus, 0, p->domain->memory, ONE_CPU))
+		return true;
+	plan_free(plan);
+	finding(f, VERDICT_SKIP, "its needs cannot be computed");
+	return false;
+}
+
+void check_domain_driver(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	const struct domain_gpu *d = domain_find(p->domain, gpu);
+
+	if (!d->model[0])
+		finding(f, VERDICT_PASS, "libvirt chooses by modules.alias");
+	else if (!strcmp(d->model, gpu->model->driver) || !strcmp(d->model, gpu->best_driver))
+		finding(f, VERDICT_PASS, "%s", d->model);
+	else
+		finding(f, VERDICT_FAIL, "asks for %s, %s would show the memory", d->model,
+			gpu->model->driver);
+}
+
+void check_domain_iommufd(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	if (domain_find(p->domain, gpu)->iommufd)
+		finding(f, VERDICT_PASS, "iommufd='yes'");
+	else
+		finding(f, VERDICT_WARN, "without iommufd");
+}
+
+void check_domain_function(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	const struct domain_gpu *d = domain_find(p->domain, gpu);
+
+	if (!d->has_place)
+		finding(f, VERDICT_PASS, "libvirt chooses its place");
+	else if (d->function)
+		finding(f, VERDICT_FAIL, "at function %u in the guest", (unsigned int)d->function);
+	else
+		finding(f, VERDICT_PASS, "at function 0 in the guest");
+}
+
+void check_domain_initiators(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	const struct domain *domain = p->domain;
+	const struct domain_gpu *d = domain_find(domain, gpu);
+	unsigned int count = 0;
+
+	for (unsigned int n = 0; n < DOMAIN_NODES; n++) {
+		if (!d->node[n])
+			continue;
+		count++;
+		if (!domain->has_cell[n] || domain->cell[n]) {
+			finding(f, VERDICT_FAIL, "node %u is %s", n,
+				domain->has_cell[n] ? "not without memory" : "no cell of <numa>");
+			return;
+		}
+		for (size_t i = 0; i < domain->count; i++)
+			if (&domain->gpu[i] != d && domain->gpu[i].node[n]) {
+				finding(f, VERDICT_FAIL, "node %u is %s's too", n,
+					domain->gpu[i].address);
+				return;
+			}
+	}
+	finding(f, count < PLAN_NODES ? VERDICT_FAIL : VERDICT_PASS, "%u nodes of its own", count);
+}
+
+/* The host bridge that a GPU is under. */
+static uint64_t host_bridge(const struct domain *domain, uint64_t bus)
+{
+	for (int depth = 0; bus < DOMAIN_BRIDGES && depth < DOMAIN_BRIDGES; depth++) {
+		if (domain->parent[bus] == DOMAIN_BRIDGES)
+			return bus;
+		bus = domain->parent[bus];
+	}
+	return DOMAIN_BRIDGES;
+}
+
+void check_domain_vsmmu(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	const struct domain *domain = p->domain;
+	const struct domain_gpu *d = domain_find(domain, gpu);
+	uint64_t bridge = d->has_place ? host_bridge(domain, d->bus) : DOMAIN_BRIDGES;
+
+	if (bridge == DOMAIN_BRIDGES || !domain->accelerated[bridge]) {
+		finding(f, VERDICT_FAIL, "no accelerated vSMMU over it");
+		return;
+	}
+	finding(f, VERDICT_PASS, "a vSMMU of its own at controller %u", (unsigned int)bridge);
+	for (size_t i = 0; i < domain->count; i++) {
+		const struct domain_gpu *other = &domain->gpu[i];
+
+		if (other != d && other->has_place && host_bridge(domain, other->bus) == bridge)
+			finding(f, VERDICT_WARN, "shares its vSMMU with %s", other->address);
+	}
+}
+
+void check_domain_window(struct finding *f, const struct patient *p)
+{
+	uint64_t window = p->domain->window ? p->domain->window : PLAN_MIN_WINDOW;
+	struct plan plan;
+	char has[32], needs[32];
+
+	if (!domain_plan(&plan, f, p))
+		return;
+	out_size(has, window);
+	if (window & (window - 1))
+		finding(f, VERDICT_FAIL, "%s is no power of two", has);
+	else if (window < plan.window)
+		finding(f, VERDICT_FAIL, "%s, but the BARs need %s", has,
+			out_size(needs, plan.window));
+	else
+		finding(f, VERDICT_PASS, "%s%s", has, p->domain->window ? "" : ", QEMU's own");
+	plan_free(&plan);
+}
+
+void check_domain_width(struct finding *f, const struct patient *p)
+{
+	const struct domain *domain = p->domain;
+	struct plan plan;
+
+	if (!domain_plan(&plan, f, p))
+		return;
+	if (domain->address_bits && domain->address_bits < plan.bits)
+		finding(f, VERDICT_FAIL, "%u bits are needed, the CPU has %u", plan.bits,
+			(unsigned int)domain->address_bits);
+	else if (domain->oas && domain->oas < plan.bits)
+		finding(f, VERDICT_FAIL, "%u bits are needed, a vSMMU has %u", plan.bits,
+			(unsigned int)domain->oas);
+	else
+		finding(f, VERDICT_PASS, "%u bits are needed", plan.bits);
+	plan_free(&plan);
+}
+
+void check_domain_emulator(struct finding *f, const struct patient *p)
+{
+	unsigned int version = emulator_version(p->domain->emulator);
+	bool large = p->domain->window > PLAN_MIN_WINDOW;
+
+	if (!version) {
+		finding(f, VERDICT_SKIP, "%.200s does not tell its version", p->domain->emulator);
+		return;
+	}
+	finding(f, VERDICT_PASS, "QEMU %u.%u", version / 100, version % 100);
+	for (int i = PARTS - 1; i >= 0; i--) {
+		const struct emulator_part *part = &emulator_parts[i];
+
+		if (version < part->since && (i != PART_MMIO_SIZE || large))
+			finding(f, i == PART_VSMMU ? VERDICT_WARN : VERDICT_FAIL,
+				"QEMU %u.%u, %u.%u has %s", version / 100, version % 100,
+				part->since / 100, part->since % 100, part->name);
+	}
+}
+
+void check_domain_memlock(struct finding *f, const struct patient *p)
+{
+	uint64_t limit = p->domain->hard_limit;
+	char a[32], b[32];
+
+	if (!limit)
+		finding(f, VERDICT_PASS, "libvirt sets the limit");
+	else if (limit <= p->domain->memory)
+		finding(f, VERDICT_FAIL, "hard_limit %s for a VM of %s", out_size(a, limit),
+			out_size(b, p->domain->memory));
+	else
+		finding(f, VERDICT_PASS, "hard_limit %s", out_size(a, limit));
+}
+
+void check_domain_ras(struct finding *f, const struct patient *p)
+{
+	finding(f, p->domain->ras ? VERDICT_PASS : VERDICT_WARN, "<ras> is %s",
+		p->domain->ras ? "on" : "not on");
+}

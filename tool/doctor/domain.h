@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What a libvirt domain says that matters to GPUs. */
+#ifndef COHGPU_DOMAIN_H
+#define COHGPU_DOMAIN_H
+
+#include "core/gpu.h"
+
+#define DOMAIN_NODES   256
+#define DOMAIN_BRIDGES 256
+#define DOMAIN_GPUS    32
+
+struct domain_gpu {
+	char address[GPU_ADDRESS]; /* on the host */
+	char model[64];		   /* driver that is asked for; "" none */
+	bool iommufd;
+	bool has_place; /* in the guest: */
+	uint64_t bus, function;
+	bool node[DOMAIN_NODES];
+};
+
+struct domain {
+	struct domain_gpu gpu[DOMAIN_GPUS];
+	size_t count;
+	char emulator[256];
+	uint64_t memory, hard_limit; /* bytes; limit 0: none */
+	uint64_t cpus;
+	uint64_t window; /* bytes; 0: not said */
+	uint64_t address_bits, oas;
+	bool ras;
+	bool has_cell[DOMAIN_NODES];
+	uint64_t cell[DOMAIN_NODES];	  /* memory */
+	uint64_t parent[DOMAIN_BRIDGES];  /* bus that a controller sits on, by its index */
+	bool accelerated[DOMAIN_BRIDGES]; /* controllers with a vSMMU that uses the real one */
+};
+
+/* An exit code, having complained. */
+int domain_read(struct domain *domain, const char *file);
+/* Of those on the machine, the ones that the domain has. */
+void domain_select(const struct domain *domain, struct gpu_set *set);
+const struct domain_gpu *domain_find(const struct domain *domain, const struct gpu *gpu);
+
+#endif

@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <libxml/parser.h>
+#include <libxml/tree.h>
+
+#include "core/emulator.h"
+#include "core/error.h"
+#include "doctor/domain.h"
+
+static bool is(const xmlNode *node, const char *name)
+{
+	return node->type == XML_ELEMENT_NODE && !strcmp((const char *)node->name, name);
+}
+
+static xmlNode *child(const xmlNode *node, const char *name)
+{
+	for (xmlNode *at = node ? node->children : NULL; at; at = at->next)
+		if (is(at, name))
+			return at;
+	return NULL;
+}
+
+/* An attribute's value; "" when there is none. */
+static void attribute(const xmlNode *node, const char *name, char *buf, size_t size)
+{
+	xmlChar *value = node ? xmlGetProp(node, (const xmlChar *)name) : NULL;
+
+	snprintf(buf, size, "%s", value ? (const char *)value : "");
+	xmlFree(value);
+}
+
+static bool attribute_is(const xmlNode *node, const char *name, const char *value)
+{
+	char text[32];
+
+	attribute(node, name, text, sizeof(text));
+	return !strcmp(text, value);
+}
+
+/* limit and more: not said, or nothing that we could use. */
+static uint64_t attribute_number(const xmlNode *node, const char *name, uint64_t limit)
+{
+	char text[32], *end;
+	uint64_t value;
+
+	attribute(node, name, text, sizeof(text));
+	value = strtoull(text, &end, 0);
+	return text[0] && !*end && value < limit ? value : limit;
+}
+
+/* An element's content with its unit, as libvirt has them; the default is KiB. */
+static uint64_t content_size(const xmlNode *node)
+{
+	static const struct {
+		const char *unit;
+		unsigned int shift;
+	} units[] = {{"", 10},	  {"b", 0},  {"bytes", 0}, {"k", 10}, {"KiB", 10}, {"M", 20},
+		     {"MiB", 20}, {"G", 30}, {"GiB", 30},  {"T", 40}, {"TiB", 40}};
+	xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
+	uint64_t value = text ? strtoull((const char *)text, NULL, 10) : 0;
+	char unit[16];
+
+	xmlFree(text);
+	attribute(node, "unit", unit, sizeof(unit));
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+		if (!strcmp(unit, units[i].unit))
+			return value <= UINT64_MAX >> units[i].shift ? value << units[i].shift : 0;
+	return 0;
+}
+
+/* "2-9,12", as libvirt has sets of nodes. */
+static void read_nodeset(bool *node, const char *text)
+{
+	unsigned long first, last;
+	char *end;
+
+	for (; *text; text = *end ? end + 1 : end) {
+		first = last = strtoul(text, &end, 10);
+		if (end == text)
+			return;
+		if (*end == '-')
+			last = strtoul(end + 1, &end, 10);
+		for (; first <= last && first < DOMAIN_NODES; first++)
+			node[first] = true;
+	}
+}
+
+static void read_hostdev(struct domain *domain, const xmlNode *node)
+{
+	const xmlNode *from = child(child(node, "source"), "address");
+	const xmlNode *place = child(node, "address"), *driver = child(node, "driver");
+	struct domain_gpu *gpu = &domain->gpu[domain->count];
+	char nodeset[256];
+
+	if (!attribute_is(node, "type", "pci") || !from || domain->count == DOMAIN_GPUS)
+		return;
+	memset(gpu, 0, sizeof(*gpu));
+	snprintf(gpu->address, sizeof(gpu->address), "%04x:%02x:%02x.%x",
+		 (unsigned int)attribute_number(from, "domain", 0x10000) & 0xffff,
+		 (unsigned int)attribute_number(from, "bus", 0xff) & 0xff,
+		 (unsigned int)attribute_number(from, "slot", 0x1f) & 0x1f,
+		 (unsigned int)attribute_number(from, "function", 7) & 7);
+	attribute(driver, "model", gpu->model, sizeof(gpu->model));
+	gpu->iommufd = attribute_is(driver, "iommufd", "yes");
+	gpu->bus = attribute_number(place, "bus", DOMAIN_BRIDGES);
+	gpu->function = attribute_number(place, "function", 8);
+	gpu->has_place = gpu->bus < DOMAIN_BRIDGES && gpu->function < 8;
+	attribute(child(node, "acpi"), "nodeset", nodeset, sizeof(nodeset));
+	read_nodeset(gpu->node, nodeset);
+	domain->count++;
+}
+
+static void read_controller(struct domain *domain, const xmlNode *node)
+{
+	uint64_t index = attribute_number(node, "index", DOMAIN_BRIDGES);
+
+	if (!attribute_is(node, "type", "pci") || index == DOMAIN_BRIDGES)
+		return;
+	domain->parent[index] = attribute_number(child(node, "address"), "bus", DOMAIN_BRIDGES);
+	/* A host bridge is where the search for a vSMMU ends. */
+	if (!attribute_is(node, "model", "pcie-root-port"))
+		domain->parent[index] = DOMAIN_BRIDGES;
+	if (!index)
+		domain->window = content_size(child(node, "pcihole64"));
+}
+
+static void read_devices(struct domain *domain, const xmlNode *devices)
+{
+	for (const xmlNode *at = devices ? devices->children : NULL; at; at = at->next) {
+		const xmlNode *driver = child(at, "driver");
+
+		if (is(at, "hostdev")) {
+			read_hostdev(domain, at);
+		} else if (is(at, "controller")) {
+			read_controller(domain, at);
+		} else if (is(at, "emulator")) {
+			xmlChar *text = xmlNodeGetContent(at);
+
+			snprintf(domain->emulator, sizeof(domain->emulator), "%s", (char *)text);
+			xmlFree(text);
+		} else if (is(at, "iommu") && attribute_is(at, "model", "smmuv3")) {
+			uint64_t bus = attribute_number(driver, "pciBus", DOMAIN_BRIDGES);
+
+			if (bus < DOMAIN_BRIDGES && attribute_is(driver, "accel", "on"))
+				domain->accelerated[bus] = true;
+			domain->oas = attribute_number(driver, "oas", 64) % 64;
+		}
+	}
+}
+
+static void read_cells(struct domain *domain, const xmlNode *numa)
+{
+	for (const xmlNode *at = numa ? numa->children : NULL; at; at = at->next) {
+		uint64_t id =
+			is(at, "cell") ? attribute_number(at, "id", DOMAIN_NODES) : DOMAIN_NODES;
+
+		if (id == DOMAIN_NODES)
+			continue;
+		domain->has_cell[id] = true;
+		domain->cell[id] = attribute_number(at, "memory", UINT64_MAX);
+	}
+}
+
+int domain_read(struct domain *domain, const char *file)
+{
+	xmlDoc *doc =
+		xmlReadFile(file, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	const xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL, *cpu;
+
+	memset(domain, 0, sizeof(*domain));
+	strcpy(domain->emulator, EMULATOR);
+	for (size_t i = 0; i < DOMAIN_BRIDGES; i++)
+		domain->parent[i] = DOMAIN_BRIDGES;
+	if (!root || !is(root, "domain")) {
+		const xmlError *error = xmlGetLastError();
+
+		if (!doc && error && error->message)
+			complain(file, "read", "line %d: %.*s", error->line,
+				 (int)strcspn(error->message, "\n"), error->message);
+		else
+			complain(file, "read", "no domain of libvirt");
+		xmlFreeDoc(doc);
+		xmlCleanupParser();
+		return EXIT_FAILED;
+	}
+	cpu = child(root, "cpu");
+	domain->memory = content_size(child(root, "memory"));
+	domain->hard_limit = content_size(child(child(root, "memtune"), "hard_limit"));
+	domain->address_bits = attribute_number(child(cpu, "maxphysaddr"), "bits", 64) % 64;
+	domain->ras = attribute_is(child(child(root, "features"), "ras"), "state", "on");
+	read_cells(domain, child(cpu, "numa"));
+	read_devices(domain, child(root, "devices"));
+	xmlFreeDoc(doc);
+	xmlCleanupParser();
+	return EXIT_OK;
+}
+
+const struct domain_gpu *domain_find(const struct domain *domain, const struct gpu *gpu)
+{
+	for (size_t i = 0; i < domain->count; i++)
+		if (!strcmp(domain->gpu[i].address, gpu->address))
+			return &domain->gpu[i];
+	return NULL;
+}
+
+void domain_select(const struct domain *domain, struct gpu_set *set)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < set->count; i++)
+		if (domain_find(domain, &set->gpu[i]))
+			set->gpu[kept++] = set->gpu[i];
+	set->count = kept;
+}
