@@ -2,13 +2,14 @@
 # make demo       what this project is, in one VM (arm64, Debian's 6.12, a GH200 with 96 GiB)
 # make check      the quick tests             make check-all   every lane, every kernel
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
+# make mutants    every planted bug, in unit tests and VMs: which must see it
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
 # make tool       build/tool/cohgpu, the operators' command (to install: ninja -C build/tool install)
 # make setup      host packages               make fetch       kernels into the cache
 # make deb        Debian packages into build/deb
 # make format     clang-format over user space
 
-.PHONY: demo check check-all fuzz modules tool deb setup fetch format clean
+.PHONY: demo check check-all fuzz mutants modules tool deb setup fetch format clean
 
 demo:
 	@vm/demo
@@ -18,6 +19,9 @@ check:
 
 check-all:
 	@vm/matrix all
+
+mutants: setup
+	@tests/harness/mutants
 
 fuzz: setup
 	@verify/fuzz/run forever $(PARTS)

@@ -392,6 +392,23 @@ static void faulting_buffer_at_once(void)
 	}
 }
 
+/* Errors on the way give back what they took. */
+static void failing_leaves_nothing(void)
+{
+	const size_t n = 64 * KiB;
+	unsigned char *cliff = rw_cliff(0);
+	long long before, after;
+
+	gpu_tiny(&gpu);
+	before = util_field("/proc/meminfo", "SUnreclaim");
+	for (int i = 0; i < 200; i++) {
+		EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, cliff, n), -EFAULT, "read");
+		EQ(vfio_write(&gpu.vfio, VFIO_USEMEM, 0, cliff, n), -EFAULT, "write");
+	}
+	after = util_field("/proc/meminfo", "SUnreclaim");
+	OK(after - before < 4096, "SUnreclaim: %lld KiB before, %lld after", before, after);
+}
+
 /* The file position: read() and readv() go on where they ended, in the first region. */
 static void position_moves_by_count(void)
 {
@@ -534,6 +551,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("G3_pwritev_usemem", G3_pwritev, VFIO_USEMEM),
 	KTAP_CASE_ARG("G3_pwritev_resmem", G3_pwritev, VFIO_RESMEM),
 	KTAP_CASE(faulting_buffer_at_once),
+	KTAP_CASE(failing_leaves_nothing),
 	KTAP_CASE(agrees_with_device_96g),
 	KTAP_CASE(G12_tail_64M),
 	KTAP_CASE_SLOW(G12_kill_in_tail_read, 180),

@@ -59,7 +59,7 @@ static void st_pause(struct st_actor *a, unsigned int least_ms, unsigned int mos
 	ktap_sleep((double)(least_ms + st_random(a, most_ms - least_ms + 1)) / 1000);
 }
 
-/* The same, in its window. */
+/* Where its area is in its window. */
 static uint64_t st_area(const struct st_actor *a)
 {
 	return a->at - gpu_window(&gpu, a->window);
