@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Faults of the simulated device that the kernel itself handles, seen with the kernel's own vfio-pci: what
- * arrives at its services and at user space.
+ * Faults of the simulated device that the kernel itself handles, with its own vfio-pci: what
+ * arrives at its services and at user space; and a device that is pulled from under a client.
  */
 #include <errno.h>
 #include <poll.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "gpu.h"
@@ -27,8 +28,8 @@ static void ft_make(void)
 	pci_bind(gpu.bdf, "vfio-pci");
 }
 
-/* An eventfd that the driver signals when the device reports an error. */
-static int ft_error_event(void)
+/* An eventfd that the driver signals: on an error of the device, or when it wants it back. */
+static int ft_event(uint32_t index)
 {
 	struct {
 		struct vfio_irq_set set;
@@ -36,7 +37,7 @@ static int ft_error_event(void)
 	} irq = {
 		.set = {.argsz = sizeof(irq),
 			.flags = VFIO_IRQ_SET_DATA_EVENTFD | VFIO_IRQ_SET_ACTION_TRIGGER,
-			.index = VFIO_PCI_ERR_IRQ_INDEX,
+			.index = index,
 			.count = 1},
 		.fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
 	};
@@ -82,7 +83,7 @@ static void aer(void)
 
 	ft_make();
 	vfio_open(&gpu.vfio, gpu.bdf);
-	event = ft_error_event();
+	event = ft_event(VFIO_PCI_ERR_IRQ_INDEX);
 	for (size_t k = 0; k < ARRAY_LEN(ft_aer); k++)
 		counted[k] = ft_counted(ft_aer[k].counter);
 	for (unsigned int i = 1; i <= 3; i++) {
@@ -129,11 +130,49 @@ static void aer_masked(void)
 	EQ(ft_counted("cor"), counted, "correctable errors");
 }
 
+/* The device is gone while a client of the driver under test has it, and memory of it mapped. */
+static void unplug_while_mapped(void)
+{
+	const struct gpu_want w = {.preset = "tiny"};
+	uint64_t value;
+	char path[256];
+	void *map;
+	int event;
+
+	gpu_fresh(&gpu, &w);
+	pci_bind(gpu.bdf, pci_driver_name());
+	vfio_open(&gpu.vfio, gpu.bdf);
+	vfio_memory_enable(&gpu.vfio, true);
+	sim_train(gpu.name);
+	map = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, 2 * MiB);
+	EQ(vfio_touch_write(map, 1), 0, "signal of a first access");
+	event = ft_event(VFIO_PCI_REQ_IRQ_INDEX);
+	pci_path(path, sizeof(path), gpu.bdf, "vendor");
+
+	sim_fault(gpu.name, "unplug", "1");
+	OK(ft_signalled(event, 20000), "nobody asked for the device");
+	/* Whatever these give, they end. */
+	vfio_touch_read(map, &value);
+	vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &value, sizeof(value));
+	vfio_read(&gpu.vfio, VFIO_CONFIG, 0, &value, sizeof(value));
+	OK(util_exists(path), "the function is gone while a client has it");
+
+	munmap(map, 2 * MiB);
+	vfio_close(&gpu.vfio);
+	for (int i = 0; i < 1000 && util_exists(path); i++)
+		ktap_sleep(0.02);
+	OK(!util_exists(path), "the function is still there after its client let go");
+	sim_set(gpu.name, "enable", "0");
+	sim_set(gpu.name, "enable", "1");
+	pci_bind(gpu.bdf, pci_driver_name());
+	vfio_open(&gpu.vfio, gpu.bdf);
+	EQ(vfio_cfg32(&gpu.vfio, 0), 0x234210de, "identity of the new one");
+}
+
 static const struct ktap_case cases[] = {
-	KTAP_CASE_ARG("aer_correctable", aer, 0),
-	KTAP_CASE_ARG("aer_uncorrectable", aer, 1),
-	KTAP_CASE_ARG("aer_fatal", aer, 2),
-	KTAP_CASE(aer_masked),
+	KTAP_CASE_ARG("aer_correctable", aer, 0), KTAP_CASE_ARG("aer_uncorrectable", aer, 1),
+	KTAP_CASE_ARG("aer_fatal", aer, 2),	  KTAP_CASE(aer_masked),
+	KTAP_CASE(unplug_while_mapped),
 };
 
 int main(int argc, char **argv)
