@@ -482,8 +482,14 @@ static const struct config_item_type sim_control_type = {
 static struct config_item *sim_control_make(struct config_group *group,
 					    const char *name)
 {
-	struct sim_gpu *gpu = kzalloc(sizeof(*gpu), GFP_KERNEL);
+	struct sim_gpu *gpu;
 
+	if (!strcmp(name, SIM_PLATFORM)) {
+		pr_err("%s: mkdir: must be a name that debugfs has no other folder of\n",
+		       name);
+		return ERR_PTR(-EINVAL);
+	}
+	gpu = kzalloc(sizeof(*gpu), GFP_KERNEL);
 	if (!gpu)
 		return ERR_PTR(-ENOMEM);
 	sim_device_init(gpu);

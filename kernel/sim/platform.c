@@ -275,7 +275,7 @@ static void sim_registrations_exit(void)
 
 void sim_platform_init(struct dentry *root)
 {
-	struct dentry *folder = debugfs_create_dir("platform", root);
+	struct dentry *folder = debugfs_create_dir(SIM_PLATFORM, root);
 
 	debugfs_create_file("lpars", 0400, folder, NULL, &sim_lpars_fops);
 	debugfs_create_file("lpar_calls", 0400, folder, NULL,

@@ -30,6 +30,8 @@
 #define SIM_CONFIG_BYTES 4096
 #define SIM_BARS 2
 #define SIM_PATCHES 12
+/* Beside the GPUs' folders in debugfs. */
+#define SIM_PLATFORM "platform"
 #define SIM_MS_MAX (10 * 60 * MSEC_PER_SEC)
 #define SIM_WITHOUT 160
 

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "gpu.h"
@@ -217,6 +218,20 @@ static void faults_while_disabled(void)
 	}
 }
 
+/* A GPU's folder in debugfs has its name, and one is taken. */
+static void reserved_name(void)
+{
+	const char *const words[] = {"cohgpu-sim: platform: mkdir: ", "must be a name", NULL};
+	int log;
+
+	rf_make();
+	log = util_log_mark();
+	EQ(mkdir(SIM_CONFIGFS "/platform", 0755), -1, "mkdir");
+	EQ(errno, EINVAL, "mkdir: errno");
+	OK(util_log_has(log, words), "no line that says why");
+	EQ(sim_count(), 1, "GPUs");
+}
+
 /* What POWER9's kernel does for a driver is no GPU's. */
 static void platform(void)
 {
@@ -377,6 +392,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(none_free),
 	KTAP_CASE(has_a_driver),
 	KTAP_CASE(platform),
+	KTAP_CASE(reserved_name),
 };
 
 int main(int argc, char **argv)
