@@ -267,6 +267,8 @@ static void low_power_read(void)
 	}
 	OK(!strcmp(status, "suspended"), "power/runtime_status: expected suspended, got %s",
 	   status);
+	/* Waking is a reset: who does not wait for the memory finds out. */
+	sim_fault(gpu.name, "training_ms", "300");
 	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 64, &got, 8), 8, "read of a sleeping device");
 	EQ(got, value, "read of a sleeping device");
 	value = 0x10ca2;

@@ -315,7 +315,7 @@ static void claimed_memory(void)
 	} else {
 		rf_make();
 		sim_set("t0", "mem_base", "0x9000000"); /* the console */
-		sim_set("t0", "mem_size", "4K");
+		sim_set("t0", "mem_size", "64K");
 		rf_enable(ENXIO, "mem_base", "0x9000000", "must be memory");
 	}
 	EQ(util_lines("/proc/iomem", "cohgpu-sim"), 0, "claims in /proc/iomem");
