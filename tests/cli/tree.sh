@@ -5,6 +5,7 @@
 
 RELEASE=6.12.0-cohgpu
 GPU=0009:01:00.0
+DEV=sys/bus/pci/devices/$GPU
 
 # put PATH TEXT: a file of the tree $T.
 put() {
@@ -223,4 +224,33 @@ healthy() {
 	module lib/modules/$RELEASE/updates/dkms/nvgrace-gpu-vfio-pci.ko $RELEASE signed
 	limits self unlimited
 	process 812 bash /dev/null
+}
+
+# A guest: its BAR4, SRAT with eight initiators, config space with ATS and PASID.
+# srat BUS DEVFN COUNT: the GPU's address in two bytes, in the order given.
+srat() {
+	local n entries=
+	for ((n = 0; n < $3; n++)); do
+		entries+="05200001 0$((n + 2))000000 0900$1$2 000000000000000000000000 01000000 00000000"
+	done
+	bytes sys/firmware/acpi/tables/SRAT 53524154 "$(printf '%088d' 0)" "$entries"
+}
+
+# capabilities ATS PASID: their control registers, in config space.
+capabilities() {
+	bytes "$DEV/config" de104223 "$(printf '%0504d' 0)" 0f000111 "0000$1" "$(printf '%016d' 0)" 1b000100 "0000$2"
+}
+
+guest() {
+	healthy
+	driver_of "$GPU" nvidia
+	gone "$DEV/coherent_memory"
+	{
+		for n in 0 1 2 3; do printf '0x%016x 0x%016x 0x%016x\n' $((n * 16)) $((n * 16 + 15)) 0; done
+		printf '0x%016x 0x%016x 0x%016x\n' $((512 * GIB)) $((640 * GIB - 1)) $((0x14220c))
+	} >"$T/$DEV/resource"
+	srat 01 00 8
+	put sys/devices/system/node/has_generic_initiator 2-9
+	put sys/devices/system/memory/auto_online_blocks online_movable
+	capabilities 0080 0100
 }

@@ -93,8 +93,8 @@ static void gpu_read_bars(struct gpu *gpu)
 			gpu->bar[i].size = end - start + 1;
 			gpu->bar[i].flags = flags;
 		}
-		line = strchr(line, '\n');
-		line += line ? 1 : 0;
+		line += strcspn(line, "\n");
+		line += *line == '\n';
 	}
 	free(text);
 }

@@ -3,7 +3,6 @@
 # bind and restore: what they do, what they refuse, and that at whatever step
 # they end, the tree can be brought back. kernel.c is the tree's kernel.
 
-DEV=sys/bus/pci/devices/$GPU
 "${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -shared -fPIC -o "$WORK/kernel.so" "$HERE/kernel.c"
 
 # with_kernel COMMAND...: the tool, its tree alive.

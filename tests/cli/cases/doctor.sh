@@ -24,7 +24,6 @@ tree healthy healthy
 says doctor/healthy doctor --strict
 says doctor/healthy-json doctor --json
 mapfile -t CHECKS < <(cohgpu doctor --json | jq -r '.results[].id' | sort -u)
-DEV=sys/bus/pci/devices/$GPU
 
 without_variants() {
 	put lib/modules/$RELEASE/modules.alias "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci"
@@ -234,35 +233,6 @@ echo "<domain/>" >"$WORK/bad.xml"
 says doctor/domain-without-gpu doctor --domain "$WORK/bad.xml"
 says doctor/domain-missing doctor --domain /nonexistent.xml
 says doctor/domain-and-guest doctor --guest --domain "$WORK/bad.xml"
-
-# A guest: its BAR4, SRAT with eight initiators, config space with ATS and PASID.
-# srat BUS DEVFN COUNT: the GPU's address in two bytes, in the order given.
-srat() {
-	local n entries=
-	for ((n = 0; n < $3; n++)); do
-		entries+="05200001 0$((n + 2))000000 0900$1$2 000000000000000000000000 01000000 00000000"
-	done
-	bytes sys/firmware/acpi/tables/SRAT 53524154 "$(printf '%088d' 0)" "$entries"
-}
-
-# capabilities ATS PASID: their control registers, in config space.
-capabilities() {
-	bytes sys/bus/pci/devices/$GPU/config de104223 "$(printf '%0504d' 0)" 0f000111 0000$1 "$(printf '%016d' 0)" 1b000100 0000$2
-}
-
-guest() {
-	healthy
-	driver_of $GPU nvidia
-	gone $DEV/coherent_memory
-	{
-		for n in 0 1 2 3; do printf '0x%016x 0x%016x 0x%016x\n' $((n * 16)) $((n * 16 + 15)) 0; done
-		printf '0x%016x 0x%016x 0x%016x\n' $((512 * GIB)) $((640 * GIB - 1)) $((0x14220c))
-	} >"$T/$DEV/resource"
-	srat 01 00 8
-	put sys/devices/system/node/has_generic_initiator 2-9
-	put sys/devices/system/memory/auto_online_blocks online_movable
-	capabilities 0080 0100
-}
 
 # spoil_guest ID WORD VERDICT COMMAND...
 spoil_guest() {

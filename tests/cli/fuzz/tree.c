@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Any content of any file: the first byte of an input chooses a file of the tree in
+ * COHGPU_SYSROOT, or the domain, the rest becomes what it holds; then the reading verbs run. They
+ * may say what they like, but with a status that is one of theirs, and without a crash.
+ *
+ * FUZZ_FILES names the list of files, a line each; the first one is the domain.
+ */
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "core/verbs.h"
+
+#define FILES 256
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static char *files[FILES];
+static size_t count;
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	const char *name = getenv("FUZZ_FILES");
+	FILE *list = name ? fopen(name, "r") : NULL;
+	char line[512];
+
+	(void)argc;
+	(void)argv;
+	while (list && count < FILES && fgets(line, sizeof(line), list)) {
+		line[strcspn(line, "\n")] = 0;
+		files[count++] = strdup(line);
+	}
+	if (!count) {
+		fprintf(stderr, "FUZZ_FILES: read: no files\n");
+		exit(2);
+	}
+	fclose(list);
+	/* Findings of the sanitizers go past these. */
+	if (!freopen("/dev/null", "w", stdout))
+		exit(2);
+	return 0;
+}
+
+static char *read_all(const char *path, size_t *size)
+{
+	static char buf[1 << 20];
+	int fd = open(path, O_RDONLY);
+	ssize_t got = fd < 0 ? -1 : read(fd, buf, sizeof(buf));
+
+	close(fd);
+	*size = got < 0 ? 0 : got;
+	return buf;
+}
+
+static void write_all(const char *path, const void *data, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC);
+
+	if (fd < 0 || write(fd, data, size) != (ssize_t)size)
+		abort();
+	close(fd);
+}
+
+/* Each verb in the ways that read different files. */
+static void run_all(void)
+{
+	static char *lines[][5] = {
+		{"list", "--json"},
+		{"show", "all"},
+		{"status"},
+		{"doctor"},
+		{"doctor", "--guest"},
+		{"doctor", "--domain", NULL},
+		{"plan", "all"},
+		{"plan", "all", "--format", "libvirt"},
+		{"bind", "all", "--dry-run"},
+		{"restore", "all", "--dry-run"},
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		char *words[5];
+		struct call call;
+		int status, n = 0;
+
+		for (int w = 1; w < 5 && (lines[i][w] || (w == 2 && lines[i][1] && i == 5)); w++)
+			words[n++] = lines[i][w] ? lines[i][w] : files[0];
+		status = verb_parse(&call, verb_find(lines[i][0]), n, words);
+		if (!status)
+			status = call.verb->run(&call);
+		if (status != EXIT_OK && status != EXIT_WARNINGS && status != EXIT_FAILED &&
+		    status != EXIT_USAGE && status != EXIT_NOTHING)
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static char before[1 << 20];
+	const char *path;
+	size_t length;
+
+	if (size < 1)
+		return -1;
+	path = files[data[0] % count];
+	memcpy(before, read_all(path, &length), sizeof(before));
+	write_all(path, data + 1, size - 1);
+	run_all();
+	write_all(path, before, length);
+	return 0;
+}
