@@ -14,7 +14,6 @@ says usage/not-a-number bind all --wait soon
 says usage/help --help
 
 PAGES=$(dirname "$COHGPU")/pages
-mapfile -t VERBS < <(cohgpu --help | sed -n '/^usage/,/^A GPU/s/^  \([a-z]*\) .*/\1/p')
 
 # options_of VERB: as its --help has them.
 options_of() {

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2086 # no name in a tree has a space
+# What --json prints is what the schemas say, for every golden text that is JSON;
+# and a schema that takes anything would be none.
+
+# json_of FILE: the JSON of a golden text, between its command and what follows.
+json_of() {
+	sed -n '/^{$/,/^}$/p' "$1"
+}
+
+keeps_schema() {
+	local file=$1 verb
+	json_of "$file" >"$WORK/said.json"
+	verb=$(jq -r .verb "$WORK/said.json")
+	jsonschema -i "$WORK/said.json" "$TOP/tool/schema/$verb.json"
+}
+
+# Each member of the first object and of its first element, left out or of another type.
+schema_bites() {
+	local verb=$1 file=$2 path bad=0 count=0
+	json_of "$file" >"$WORK/said.json"
+	while IFS= read -r path; do
+		count=$((count + 1))
+		jq "delpaths([$path])" "$WORK/said.json" >"$WORK/damaged.json"
+		! jsonschema -i "$WORK/damaged.json" "$TOP/tool/schema/$verb.json" 2>/dev/null >&2 ||
+			{ echo "$verb: $path may be left out" && bad=1; }
+		jq "setpath($path; {\"odd\": 1})" "$WORK/said.json" >"$WORK/damaged.json"
+		! jsonschema -i "$WORK/damaged.json" "$TOP/tool/schema/$verb.json" 2>/dev/null >&2 ||
+			{ echo "$verb: $path may be of any type" && bad=1; }
+	done < <(jq -c 'paths | select(length == 1)' "$WORK/said.json")
+	[[ $count -ge 3 && $bad == 0 ]]
+}
+
+declare -A example=()
+while IFS= read -r file; do
+	check "schema: ${file#"$HERE"/golden/}" keeps_schema $file
+	example[$(json_of $file | jq -r .verb)]=$file
+done < <(grep -lx '{' "$HERE"/golden/*/*)
+for verb in "${VERBS[@]}"; do
+	check "schema bites: $verb" schema_bites $verb "${example[$verb]:-/dev/null}"
+done
