@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2034,SC2054 # data, read by vm/boot.sh and vm/build
 # powernv9, the machine of an AC922: PHB4 host bridges and their TCE IOMMU. RAM
 # starts at 0, so `mem=4G` hides all from 4 GiB on. Its host bridges come with a
-# root port each, which -nodefaults would take away; one is the harness's.
+# root port each, which -nodefaults would take away; one is the harness's, and one
+# has a device that can be told to copy by DMA. It runs guests.
 KARCH=powerpc
 DEBIAN_ARCH=ppc64el
 FLAVOUR=powerpc64le
@@ -13,7 +14,7 @@ IMAGE=vmlinux
 THREADS=multi
 MEM_VISIBLE=4
 MEM_ARG=4G
-MACHINE=(-M powernv9,memory-backend=ram)
+MACHINE=(-M powernv9,memory-backend=ram -device edu,bus=pcie.5)
 NODEFAULTS=()
 SERIAL_BUS=pcie.0
 GPU_BUSES=(pcie.1 pcie.2 pcie.3 pcie.4)
