@@ -7,6 +7,7 @@
  * KERNEL_AT=N       the step at which KERNEL_FATE comes
  * KERNEL_FATE=      kill (before it), killed (after it), int (SIGINT before it), fail (EIO)
  * KERNEL_REFUSES=D  driver D takes no device
+ * KERNEL_LIVE=1     on a running machine: steps only, their effect is the real kernel's
  * KERNEL_STEPS=F    the number of steps is left in file F
  */
 #include <errno.h>
@@ -32,10 +33,13 @@ static const char *setting(const char *name)
 	return value ? value : "";
 }
 
+/* With KERNEL_LIVE there is a real kernel: steps are counted where bind and restore write. */
 static bool in_tree(const char *path)
 {
 	const char *root = setting("COHGPU_SYSROOT");
 
+	if (*setting("KERNEL_LIVE"))
+		return !strncmp(path, "/sys/", 5) || !strncmp(path, "/run/cohgpu/", 12);
 	return *root && !strncmp(path, root, strlen(root));
 }
 
@@ -180,7 +184,7 @@ ssize_t write(int fd, const void *buf, size_t size)
 		return -1;
 	}
 	snprintf(text, sizeof(text), "%.*s", (int)size, (const char *)buf);
-	ret = sysfs_write(path, text);
+	ret = *setting("KERNEL_LIVE") ? 1 : sysfs_write(path, text);
 	if (ret < 0) {
 		errno = -ret;
 		return -1;

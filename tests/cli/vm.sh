@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# What tests/cli/vm runs in its VM.
+n=0 passed=0 failed=0
+check() {
+	name=$1
+	shift
+	n=$((n + 1))
+	if "$@" >/tmp/check 2>&1; then
+		passed=$((passed + 1))
+		echo "ok $n $name"
+	else
+		failed=$((failed + 1))
+		sed 's/^/# /' /tmp/check
+		echo "not ok $n $name"
+	fi
+}
+
+PATH=$PATH:/usr/sbin
+GPU=$(cohgpu list --addresses)
+DEV=/sys/bus/pci/devices/$GPU
+GRACE=nvgrace_gpu_vfio_pci
+
+# state: driver and override, as they are.
+state() {
+	basename "$(readlink "$DEV/driver" || echo none)"
+	cat "$DEV/driver_override"
+	ls /run/cohgpu/*.json 2>/dev/null
+	true
+}
+
+bound_to() {
+	[ "$(basename "$(readlink "$DEV/driver")")" = "$1" ]
+}
+
+# owner DRIVER: the GPU is that driver's, by no doing of the tool's.
+owner() {
+	[ ! -e "$DEV/driver" ] || echo "$GPU" >"$DEV/driver/unbind"
+	echo "$1" >"$DEV/driver_override"
+	echo "$GPU" >/sys/bus/pci/drivers_probe
+	bound_to "$1"
+}
+
+same_state() {
+	state >/tmp/now
+	diff /tmp/before /tmp/now
+}
+
+# killed BEFORE TARGET: at each write, rename or unlink of bind.
+killed() {
+	owner "$1" || return 1
+	state >/tmp/before
+	with_steps KERNEL_STEPS=/tmp/steps cohgpu bind "$GPU" --driver "$2" || return 1
+	cohgpu restore "$GPU" && same_state || return 1
+	last=$(cat /tmp/steps)
+	at=1
+	while [ $at -le "$last" ]; do
+		with_steps KERNEL_AT=$at KERNEL_FATE=kill cohgpu bind "$GPU" --driver "$2"
+		[ $? = 137 ] || { echo "step $at: not killed" && return 1; }
+		cohgpu restore "$GPU" || [ $? = 77 ] || return 1
+		same_state || { echo "step $at of $last" && return 1; }
+		at=$((at + 1))
+	done
+	echo "$last steps"
+	[ "$last" -ge 9 ]
+}
+
+# with_steps VARIABLE=VALUE... COMMAND...
+with_steps() {
+	env LD_PRELOAD=/lib/cli/steps.so KERNEL_LIVE=1 "$@"
+}
+
+modprobe vfio-pci
+check "one GPU is listed" test -n "$GPU"
+owner $GRACE
+check "status: fit for a guest" cohgpu status
+check "show draws 96 GiB" sh -c "cohgpu show $GPU | grep -q 'device memory, 96 GiB'"
+check "physical addresses are shown to root" sh -c "cohgpu show $GPU --json | grep -q usemem_base"
+check "doctor runs" sh -c "cohgpu doctor $GPU; [ \$? -le 2 ]"
+check "plan computes 512 GiB" sh -c "cohgpu plan $GPU 2>&1 | grep -q 'MMIO window 512 GiB'"
+for before in $GRACE vfio-pci; do
+	for target in $GRACE vfio-pci; do
+		[ "$before" != "$target" ] || continue
+		owner "$before"
+		state >/tmp/before
+		check "bind to $target, before it $before" cohgpu bind "$GPU" --driver "$target"
+		check "it is bound" bound_to "$target"
+		check "restore" cohgpu restore "$GPU"
+		check "all is as before" same_state
+		check "killed at every step: $before to $target" killed "$before" "$target"
+	done
+done
+owner vfio-pci
+check "the best driver is taken in whatever spelling" cohgpu bind "$GPU" --driver nvgrace-gpu-vfio-pci
+check "and is bound" bound_to $GRACE
+exec 5<>"/dev/vfio/$(basename "$(readlink "$DEV/iommu_group")")"
+check "a GPU that is open is not taken away" sh -c "cohgpu restore $GPU 2>&1 | grep 'in use: '"
+exec 5>&-
+check "and is, when it is closed" cohgpu restore "$GPU"
+echo "1..$n"
+echo "$passed passed, $failed failed, 0 skipped"
+[ $failed = 0 ]
