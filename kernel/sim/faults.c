@@ -201,32 +201,48 @@ static const struct file_operations sim_faults_##name##_fops = {              \
 	__VA_ARGS__                                                           \
 }
 
-#define SIM_FAULTS_READ_WRITE(name)                                           \
-SIM_FAULTS_READ(name)                                                         \
-SIM_FAULTS_WRITE(name)                                                        \
+#define SIM_FAULTS_FOPS_RW(name)                                              \
 SIM_FAULTS_FOPS(name, .read = sim_faults_##name##_read,                       \
 		.write = sim_faults_##name##_write)
 
-/* A member of the same name, from 0 to @max. */
+/* A u32 of that name, from 0 to @max. */
 #define SIM_FAULTS_MEMBER(name, max)                                          \
+static u32 *sim_faults_at_##name(struct sim_gpu *gpu)                         \
+{                                                                             \
+	return (void *)gpu + offsetof(struct sim_gpu, name);                  \
+}                                                                             \
 static u64 sim_faults_get_##name(struct sim_gpu *gpu)                         \
 {                                                                             \
-	return READ_ONCE(gpu->name);                                          \
+	return READ_ONCE(*sim_faults_at_##name(gpu));                         \
 }                                                                             \
 static int sim_faults_set_##name(struct sim_gpu *gpu, u64 value)              \
 {                                                                             \
 	int ret = sim_faults_check(gpu, #name, value, max);                   \
 									      \
 	if (!ret)                                                             \
-		WRITE_ONCE(gpu->name, value);                                 \
+		WRITE_ONCE(*sim_faults_at_##name(gpu), value);                \
 	return ret;                                                           \
-}                                                                             \
-SIM_FAULTS_READ_WRITE(name)
+}
 
-SIM_FAULTS_MEMBER(training_ms, SIM_MS_MAX);
-SIM_FAULTS_MEMBER(flr_ms, SIM_MS_MAX);
-SIM_FAULTS_MEMBER(cxl_allowance, 7);
-SIM_FAULTS_MEMBER(dead, 1);
+SIM_FAULTS_MEMBER(training_ms, SIM_MS_MAX)
+SIM_FAULTS_READ(training_ms)
+SIM_FAULTS_WRITE(training_ms)
+SIM_FAULTS_FOPS_RW(training_ms);
+
+SIM_FAULTS_MEMBER(flr_ms, SIM_MS_MAX)
+SIM_FAULTS_READ(flr_ms)
+SIM_FAULTS_WRITE(flr_ms)
+SIM_FAULTS_FOPS_RW(flr_ms);
+
+SIM_FAULTS_MEMBER(cxl_allowance, 7)
+SIM_FAULTS_READ(cxl_allowance)
+SIM_FAULTS_WRITE(cxl_allowance)
+SIM_FAULTS_FOPS_RW(cxl_allowance);
+
+SIM_FAULTS_MEMBER(dead, 1)
+SIM_FAULTS_READ(dead)
+SIM_FAULTS_WRITE(dead)
+SIM_FAULTS_FOPS_RW(dead);
 
 static u64 sim_faults_get_ready(struct sim_gpu *gpu)
 {
@@ -264,8 +280,7 @@ static int sim_faults_set_##name(struct sim_gpu *gpu, u64 value)              \
 	return sim_faults_do(gpu, #name, value, unless_zero,                  \
 			     sim_faults_##name);                              \
 }                                                                             \
-SIM_FAULTS_WRITE(name)                                                        \
-SIM_FAULTS_FOPS(name, .write = sim_faults_##name##_write)
+SIM_FAULTS_WRITE(name)
 
 static int sim_faults_train(struct sim_gpu *gpu, u64 value)
 {
@@ -273,7 +288,8 @@ static int sim_faults_train(struct sim_gpu *gpu, u64 value)
 	return 0;
 }
 
-SIM_FAULTS_ACT(train, true);
+SIM_FAULTS_ACT(train, true)
+SIM_FAULTS_FOPS(train, .write = sim_faults_train_write);
 
 static int sim_faults_untrain(struct sim_gpu *gpu, u64 value)
 {
@@ -281,7 +297,8 @@ static int sim_faults_untrain(struct sim_gpu *gpu, u64 value)
 	return 0;
 }
 
-SIM_FAULTS_ACT(untrain, true);
+SIM_FAULTS_ACT(untrain, true)
+SIM_FAULTS_FOPS(untrain, .write = sim_faults_untrain_write);
 
 static int sim_faults_reset_after_ms(struct sim_gpu *gpu, u64 value)
 {
@@ -294,7 +311,8 @@ static int sim_faults_reset_after_ms(struct sim_gpu *gpu, u64 value)
 	return 0;
 }
 
-SIM_FAULTS_ACT(reset_after_ms, false);
+SIM_FAULTS_ACT(reset_after_ms, false)
+SIM_FAULTS_FOPS(reset_after_ms, .write = sim_faults_reset_after_ms_write);
 
 /* The kernel is told, and given a moment: a driver may hold the device long. */
 static int sim_faults_unplug(struct sim_gpu *gpu, u64 value)
@@ -305,7 +323,8 @@ static int sim_faults_unplug(struct sim_gpu *gpu, u64 value)
 	return 0;
 }
 
-SIM_FAULTS_ACT(unplug, true);
+SIM_FAULTS_ACT(unplug, true)
+SIM_FAULTS_FOPS(unplug, .write = sim_faults_unplug_write);
 
 /* Poison in device memory, as the platform reports it: @value is where. */
 static int sim_faults_poison(struct sim_gpu *gpu, u64 value)
@@ -324,7 +343,8 @@ static int sim_faults_poison(struct sim_gpu *gpu, u64 value)
 	return 0;
 }
 
-SIM_FAULTS_ACT(poison, false);
+SIM_FAULTS_ACT(poison, false)
+SIM_FAULTS_FOPS(poison, .write = sim_faults_poison_write);
 
 static ssize_t sim_faults_aer_write(struct file *filp, const char __user *buf,
 				    size_t count, loff_t *ppos)
@@ -378,7 +398,9 @@ static int sim_faults_set_ras_events(struct sim_gpu *gpu, u64 value)
 	return 0;
 }
 
-SIM_FAULTS_READ_WRITE(ras_events);
+SIM_FAULTS_READ(ras_events)
+SIM_FAULTS_WRITE(ras_events)
+SIM_FAULTS_FOPS_RW(ras_events);
 
 static int sim_faults_detail_show(struct seq_file *seq, void *unused)
 {

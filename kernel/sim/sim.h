@@ -266,7 +266,7 @@ struct sim_gpu {
 	u32 cxl_allowance;
 	enum sim_flr flr;
 	u32 flr_ms;
-	bool dead;
+	u32 dead;
 	bool silent;
 	unsigned long silent_until;
 	u64 resets[SIM_RESETS];
