@@ -57,10 +57,11 @@ static void coherent_dmabuf_stand_in(struct coherent_device *cdev, bool open)
 
 	for (i = 0; i < cdev->nr_windows; i++) {
 		struct coherent_window *window = &cdev->windows[i];
-		void __iomem **bar = &cdev->core.barmap[window->index];
+		void __iomem **bar;
 
 		if (window->region)
 			continue;
+		bar = &cdev->core.barmap[window->index];
 		if (open && IS_ERR(*bar))
 			*bar = claimed;
 		else if (!open && *bar == claimed)
