@@ -29,6 +29,7 @@ static const struct gpu_want want = {.preset = "tiny"};
 static struct gpu gpu;
 static char *mapping;
 static char driver_bind[128];
+static char buffer[MiB];
 
 /**
  * struct operation - what may fail
@@ -152,9 +153,8 @@ static int fault(void)
 
 static int move(bool write, int index, size_t n)
 {
-	static char buf[MiB];
-	ssize_t done = write ? vfio_write(&gpu.vfio, index, 0, buf, n)
-			     : vfio_read(&gpu.vfio, index, 0, buf, n);
+	ssize_t done = write ? vfio_write(&gpu.vfio, index, 0, buffer, n)
+			     : vfio_read(&gpu.vfio, index, 0, buffer, n);
 
 	if (done < 0)
 		return (int)-done;
@@ -295,6 +295,8 @@ static void every_allocation(void)
 
 	snprintf(driver_bind, sizeof(driver_bind), "/sys/bus/pci/drivers/%s/bind",
 		 pci_driver_name());
+	/* Its own pages are not what is to fail. */
+	memset(buffer, 1, sizeof(buffer));
 	injection_on();
 	injection_spares(op->spares);
 	fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
