@@ -7,11 +7,13 @@ LOGIC=$(dirname "$VERIFY")/kernel/logic
 
 # judge_planted COMMAND...: runs `COMMAND... PART FOLDER` for each bug, FOLDER being
 # kernel/logic with the bug in it. The command succeeds when it noticed. A bug
-# that changes nothing counts as unnoticed. Adds to $passed and $failed.
+# that changes nothing counts as unnoticed. Adds to $passed and $failed. With
+# JUDGED, only bugs of these parts.
 judge_planted() {
 	local work part name expression
 	work=$(mktemp -d)
 	while IFS=: read -r part name expression <&3; do
+		[[ -z ${JUDGED:-} || " $JUDGED " == *" $part "* ]] || continue
 		rm -rf "$work/logic"
 		cp -r "$LOGIC" "$work/logic"
 		sed -i "$expression" "$work/logic/$part.c"

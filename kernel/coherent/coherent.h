@@ -146,6 +146,8 @@ struct coherent_ops {
  *	       for its result; taken with no other lock held
  * @power_lock: serialises config writes that may change the power state with
  *		the look at what they did; taken with no other lock held
+ * @slept: in D3hot, which it leaves by a reset; guarded by @power_lock
+ * @frozen: its link is, and is recovered by a reset
  * @mapping: inode whose address space all mappings of the device are in
  */
 struct coherent_device {
@@ -158,6 +160,8 @@ struct coherent_device {
 	struct coherent_ready ready;
 	struct mutex wait_lock;
 	struct mutex power_lock;
+	bool slept;
+	bool frozen;
 	struct inode *mapping;
 };
 
@@ -191,6 +195,7 @@ bool coherent_answers(struct coherent_device *cdev);
 void coherent_zap_if_silent(struct coherent_device *cdev);
 void coherent_reset_begin(struct coherent_device *cdev);
 void coherent_reset_end(struct coherent_device *cdev);
+void coherent_forget(struct coherent_device *cdev);
 ssize_t coherent_read(struct vfio_device *core_vdev, char __user *buf,
 		      size_t count, loff_t *ppos);
 ssize_t coherent_write(struct vfio_device *core_vdev, const char __user *buf,
@@ -203,6 +208,9 @@ int coherent_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma);
 void coherent_pci_remove(struct pci_dev *pdev);
 int coherent_pci_sriov_configure(struct pci_dev *pdev, int nr_virtfn);
 void coherent_pci_reset_prepare(struct pci_dev *pdev);
+pci_ers_result_t coherent_pci_error_detected(struct pci_dev *pdev,
+					     pci_channel_state_t state);
+void coherent_pci_resume(struct pci_dev *pdev);
 int coherent_region_info_caps(struct vfio_device *core_vdev,
 			      struct vfio_region_info *info,
 			      struct vfio_info_cap *caps);

@@ -20,13 +20,34 @@ static bool coherent_config_asleep(struct coherent_device *cdev)
 	return asleep;
 }
 
+static void coherent_config_woken_locked(struct coherent_device *cdev)
+{
+	lockdep_assert_held(&cdev->power_lock);
+
+	if (!cdev->slept || coherent_config_asleep(cdev))
+		return;
+	cdev->slept = false;
+	coherent_reset_lost(cdev);
+}
+
+/*
+ * After what may have woken the function: also a reset does, even one that then
+ * could not start.
+ */
+void coherent_config_woken(struct coherent_device *cdev)
+{
+	mutex_lock(&cdev->power_lock);
+	coherent_config_woken_locked(cdev);
+	mutex_unlock(&cdev->power_lock);
+}
+
 /* A write that may change the power state, by which the GPU may be reset. */
 static ssize_t coherent_config_power(struct coherent_device *cdev,
 				     const char __user *buf, size_t count,
 				     loff_t *ppos)
 {
 	struct vfio_pci_core_device *core = &cdev->core;
-	bool asleep_before, asleep;
+	bool asleep_before;
 	ssize_t done;
 
 	if (mutex_lock_killable(&cdev->power_lock))
@@ -34,16 +55,14 @@ static ssize_t coherent_config_power(struct coherent_device *cdev,
 
 	asleep_before = coherent_config_asleep(cdev);
 	done = vfio_pci_core_write(&core->vdev, buf, count, ppos);
-	asleep = coherent_config_asleep(cdev);
 
 	/* Without NoSoftRst, leaving D3hot is a reset. */
-	if (core->needs_pm_restore && asleep && !asleep_before)
+	if (core->needs_pm_restore && !asleep_before &&
+	    coherent_config_asleep(cdev)) {
+		cdev->slept = true;
 		coherent_reset_begin(cdev);
-	if (core->needs_pm_restore && !asleep && asleep_before) {
-		if (cdev->ops && cdev->ops->forget)
-			cdev->ops->forget(cdev);
-		coherent_reset_end(cdev);
 	}
+	coherent_config_woken_locked(cdev);
 	mutex_unlock(&cdev->power_lock);
 	return done;
 }

@@ -20,6 +20,8 @@ static int coherent_dmabuf_phys(struct vfio_pci_core_device *core,
 {
 	struct coherent_window *window =
 		coherent_find_window(to_coherent_device(&core->vdev), index);
+	size_t i;
+	int ret;
 
 	if (!window)
 		return vfio_pci_core_get_dmabuf_phys(core, provider, index,
@@ -29,9 +31,14 @@ static int coherent_dmabuf_phys(struct vfio_pci_core_device *core,
 	*provider = pcim_p2pdma_provider(core->pdev, 0);
 	if (!*provider)
 		return -EINVAL;
-	return vfio_pci_core_fill_phys_vec(phys, ranges, nr_ranges,
-					   window->base,
-					   round_down(window->length, PAGE_SIZE));
+	ret = vfio_pci_core_fill_phys_vec(phys, ranges, nr_ranges, window->base,
+					  round_down(window->length, PAGE_SIZE));
+	for (i = 0; i < nr_ranges && !ret; i++) {
+		if (coherent_window_clean(window, ranges[i].offset,
+					  ranges[i].length) < ranges[i].length)
+			ret = -EIO;
+	}
+	return ret;
 }
 
 static const struct vfio_pci_device_ops coherent_dmabuf_ops = {

@@ -133,11 +133,9 @@ void coherent_open(struct coherent_device *cdev)
 {
 	if (!cdev->nr_windows)
 		return;
-	spin_lock(&cdev->ready_lock);
-	cdev->ready.required = cdev->ops->required;
-	spin_unlock(&cdev->ready_lock);
 	coherent_dmabuf_open(cdev);
-	coherent_reset_end(cdev);
+	coherent_forget(cdev);
+	coherent_config_woken(cdev);
 }
 COHERENT_EXPORT(coherent_open);
 
@@ -235,23 +233,24 @@ void coherent_reset_begin(struct coherent_device *cdev)
 
 	/* Who passed the gate before this edge is waited for here. */
 	down_write(&cdev->gate);
-	for (i = 0; i < cdev->nr_windows; i++) {
+	for (i = 0; i < cdev->nr_windows; i++)
 		coherent_window_forget(&cdev->windows[i]);
-		coherent_window_heal(&cdev->windows[i]);
-	}
 	up_write(&cdev->gate);
 	coherent_zap(cdev);
 }
 COHERENT_EXPORT(coherent_reset_begin);
 
 /**
- * coherent_reset_end() - a reset is over, or was noticed only now
+ * coherent_reset_end() - a reset is over
  * @cdev: the device; its memory_lock may be held or not
  */
 void coherent_reset_end(struct coherent_device *cdev)
 {
+	unsigned int i;
 	u64 generation;
 
+	for (i = 0; i < cdev->nr_windows; i++)
+		coherent_window_heal(&cdev->windows[i]);
 	spin_lock(&cdev->ready_lock);
 	coherent_ready_reset_end(&cdev->ready);
 	generation = cdev->ready.generation;
@@ -259,6 +258,36 @@ void coherent_reset_end(struct coherent_device *cdev)
 	trace_coherent_reset(cdev, generation);
 }
 COHERENT_EXPORT(coherent_reset_end);
+
+/* A reset whose end no callback told of. */
+void coherent_reset_lost(struct coherent_device *cdev)
+{
+	if (cdev->ops && cdev->ops->forget)
+		cdev->ops->forget(cdev);
+	coherent_reset_end(cdev);
+}
+
+/**
+ * coherent_forget() - the memory may have lost its training without a reset
+ * @cdev: the device; its memory_lock is not held
+ *
+ * Whether a reset is under way does not change.
+ */
+void coherent_forget(struct coherent_device *cdev)
+{
+	unsigned int i;
+
+	spin_lock(&cdev->ready_lock);
+	coherent_ready_forget(&cdev->ready);
+	spin_unlock(&cdev->ready_lock);
+
+	down_write(&cdev->gate);
+	for (i = 0; i < cdev->nr_windows; i++)
+		coherent_window_forget(&cdev->windows[i]);
+	up_write(&cdev->gate);
+	coherent_zap(cdev);
+}
+COHERENT_EXPORT(coherent_forget);
 
 /**
  * coherent_read() - a &vfio_device_ops.read
@@ -341,9 +370,30 @@ long coherent_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 		 coherent_ioeventfd_in_window(cdev, uarg))
 		return -ENOTTY;
 
-	return ret == -ENOTTY ? vfio_pci_core_ioctl(core_vdev, cmd, arg) : ret;
+	if (ret == -ENOTTY)
+		ret = vfio_pci_core_ioctl(core_vdev, cmd, arg);
+	if (cmd == VFIO_DEVICE_RESET || cmd == VFIO_DEVICE_PCI_HOT_RESET)
+		coherent_config_woken(cdev);
+	return ret;
 }
 COHERENT_EXPORT(coherent_ioctl);
+
+/* Is the function being sent to sleep, or woken? */
+static bool coherent_feature_power(u32 flags)
+{
+	if (!(flags & VFIO_DEVICE_FEATURE_SET) ||
+	    flags & VFIO_DEVICE_FEATURE_PROBE)
+		return false;
+
+	switch (flags & VFIO_DEVICE_FEATURE_MASK) {
+	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY:
+	case VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP:
+	case VFIO_DEVICE_FEATURE_LOW_POWER_EXIT:
+		return true;
+	default:
+		return false;
+	}
+}
 
 /**
  * coherent_feature() - a &vfio_device_ops.device_feature
@@ -358,15 +408,19 @@ int coherent_feature(struct vfio_device *core_vdev, u32 flags,
 		     void __user *arg, size_t argsz)
 {
 	struct coherent_device *cdev = to_coherent_device(core_vdev);
+	bool power = cdev->nr_windows && coherent_feature_power(flags);
 	int ret;
 
+	/*
+	 * Asleep, the memory may lose its training. Before, so that nobody
+	 * trusts what was known when the core lets accesses through; after,
+	 * for what was seen on the way.
+	 */
+	if (power)
+		coherent_forget(cdev);
 	ret = vfio_pci_core_ioctl_feature(core_vdev, flags, arg, argsz);
-
-	/* Low power may have begun or ended, and with it the training. */
-	if (!ret && flags & VFIO_DEVICE_FEATURE_SET) {
-		coherent_reset_end(cdev);
-		coherent_zap_if_silent(cdev);
-	}
+	if (power)
+		coherent_forget(cdev);
 	return ret;
 }
 COHERENT_EXPORT(coherent_feature);
@@ -385,7 +439,8 @@ int coherent_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma)
 		coherent_find_window(cdev, vma->vm_pgoff >>
 				     (VFIO_PCI_OFFSET_SHIFT - PAGE_SHIFT));
 
-	coherent_inode_adopt(cdev, vma);
+	if (vma->vm_flags & VM_SHARED)
+		coherent_inode_adopt(cdev, vma);
 	if (window)
 		return coherent_window_mmap(window, vma);
 	return vfio_pci_core_mmap(core_vdev, vma);
@@ -430,6 +485,48 @@ void coherent_pci_reset_prepare(struct pci_dev *pdev)
 	coherent_reset_begin(to_coherent_device(&core->vdev));
 }
 COHERENT_EXPORT(coherent_pci_reset_prepare);
+
+/**
+ * coherent_pci_error_detected() - a &pci_error_handlers.error_detected
+ * @pdev: the function
+ * @state: of its link
+ *
+ * The PCI core recovers a frozen link by a reset of the bus, and calls neither
+ * reset_prepare nor reset_done for it.
+ *
+ * Return: as the core's.
+ */
+pci_ers_result_t coherent_pci_error_detected(struct pci_dev *pdev,
+					     pci_channel_state_t state)
+{
+	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
+	struct coherent_device *cdev = to_coherent_device(&core->vdev);
+
+	if (state == pci_channel_io_frozen) {
+		cdev->frozen = true;
+		coherent_reset_begin(cdev);
+	} else if (state == pci_channel_io_perm_failure && cdev->frozen) {
+		coherent_pci_resume(pdev);
+	}
+	return vfio_pci_core_aer_err_detected(pdev, state);
+}
+COHERENT_EXPORT(coherent_pci_error_detected);
+
+/**
+ * coherent_pci_resume() - a &pci_error_handlers.resume
+ * @pdev: the function
+ */
+void coherent_pci_resume(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
+	struct coherent_device *cdev = to_coherent_device(&core->vdev);
+
+	if (!cdev->frozen)
+		return;
+	cdev->frozen = false;
+	coherent_reset_lost(cdev);
+}
+COHERENT_EXPORT(coherent_pci_resume);
 
 /* What the pure logic offers to drivers; it does not know of symbols. */
 COHERENT_EXPORT(coherent_split);

@@ -158,12 +158,10 @@ static vm_fault_t coherent_mmap_fault_order(struct vm_fault *vmf,
 	}
 	up_read(&cdev->core.memory_lock);
 
-	/* A huge fault falls back to a small one, and that one waits. */
-	if (wait && !order)
-		ret = coherent_mmap_wait(vmf);
-
+	/* After a wait the device may be gone: it is told of before. */
 	trace_coherent_fault(cdev, window->index, order, vmf->pgoff, ret);
-	return ret;
+	/* A huge fault falls back to a small one, and that one waits. */
+	return wait && !order ? coherent_mmap_wait(vmf) : ret;
 }
 
 static vm_fault_t coherent_mmap_fault(struct vm_fault *vmf)

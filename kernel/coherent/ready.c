@@ -14,6 +14,7 @@
  */
 #include <linux/delay.h>
 #include <linux/module.h>
+#include <linux/pm_runtime.h>
 #include <linux/sched/signal.h>
 
 #include "coherent/trace.h"
@@ -70,6 +71,20 @@ static bool coherent_ready_tell(struct coherent_device *cdev, u64 generation,
 	return taken;
 }
 
+/* Never while a reset is under way, whose start waits for those in the gate. */
+static int coherent_ready_look_past_gate(struct coherent_device *cdev,
+					 u32 *holding)
+{
+	int ret = 0;
+
+	*holding = 0;
+	down_read(&cdev->gate);
+	if (!(coherent_ready_generation(cdev) & 1))
+		ret = cdev->ops->look(cdev, holding);
+	up_read(&cdev->gate);
+	return ret;
+}
+
 /**
  * coherent_ready_poll() - look once, unless it is known to be ready
  * @cdev: the device; its memory_lock is held and it answers
@@ -88,24 +103,42 @@ int coherent_ready_poll(struct coherent_device *cdev)
 	if (state == COHERENT_READY_YES || generation & 1)
 		return 0;
 
-	ret = cdev->ops->look(cdev, &holding);
+	ret = coherent_ready_look_past_gate(cdev, &holding);
 	if (ret)
 		return ret;
 	coherent_ready_tell(cdev, generation, holding, false);
 	return coherent_ready_now(cdev) == COHERENT_READY_FAILED ? -EIO : 0;
 }
 
-/* One look in a wait, locks and all. */
+/* One look in a wait, locks and all; the function does not sleep meanwhile. */
 static int coherent_ready_look(struct coherent_device *cdev, u32 *holding)
 {
+	struct device *dev = &cdev->core.pdev->dev;
 	int ret = -EIO;
+	int awake;
 
 	*holding = 0;
-	down_read(&cdev->core.memory_lock);
-	if (coherent_answers(cdev))
-		ret = cdev->ops->look(cdev, holding);
+	if (down_read_killable(&cdev->core.memory_lock))
+		return -EINTR;
+	awake = pm_runtime_get_if_in_use(dev);
+	if (awake && coherent_answers(cdev))
+		ret = coherent_ready_look_past_gate(cdev, holding);
+	if (awake > 0)
+		pm_runtime_put(dev);
 	up_read(&cdev->core.memory_lock);
 	return ret;
+}
+
+/* In a reset nobody looks, but who fell asleep will not become ready. */
+static int coherent_ready_silent(struct coherent_device *cdev)
+{
+	bool answers;
+
+	if (!down_read_trylock(&cdev->core.memory_lock))
+		return 0;
+	answers = coherent_answers(cdev);
+	up_read(&cdev->core.memory_lock);
+	return answers ? 0 : -EIO;
 }
 
 static int coherent_ready_wait_locked(struct coherent_device *cdev,
@@ -129,7 +162,9 @@ static int coherent_ready_wait_locked(struct coherent_device *cdev,
 			sleep_ms = COHERENT_READY_SLEEP_MS_MIN;
 		}
 
-		if (!(generation & 1)) {
+		if (generation & 1) {
+			ret = coherent_ready_silent(cdev);
+		} else {
 			ret = coherent_ready_look(cdev, holding);
 			expired = time_after(jiffies, start +
 				msecs_to_jiffies(cdev->ops->allowed_ms(cdev,

@@ -70,7 +70,8 @@ static int coherent_rw_try(struct coherent_window *window, u64 offset,
 	struct coherent_device *cdev = window->cdev;
 	int ret = 0;
 
-	down_read(&cdev->core.memory_lock);
+	if (down_read_killable(&cdev->core.memory_lock))
+		return -EINTR;
 	down_read(&cdev->gate);
 	if (!coherent_window_answers(window))
 		ret = -EIO;
@@ -238,9 +239,10 @@ ssize_t coherent_window_rw(struct coherent_window *window, char __user *buf,
 	low_power = core->pm_runtime_engaged;
 	up_read(&core->memory_lock);
 	if (low_power)
-		coherent_reset_end(window->cdev);
-
+		coherent_forget(window->cdev);
 	done = coherent_rw_parts(window, buf, offset, &access, write);
+	if (low_power)
+		coherent_forget(window->cdev);
 	pm_runtime_put(&core->pdev->dev);
 	if (done > 0)
 		*ppos += done;

@@ -16,6 +16,9 @@
  * no views: what is copied is mapped for as long as the copy takes.
  */
 #include <linux/io.h>
+#include <linux/ioport.h>
+#include <linux/mm.h>
+#include <linux/pci.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
 
@@ -53,10 +56,28 @@ static void coherent_window_unmap(const struct coherent_window *window,
 		iounmap((void __iomem __force *)map);
 }
 
+/* Memory that the host itself uses is nobody's to give away. */
+static int coherent_window_free(const struct coherent_window *window)
+{
+	if (!window->length || window->cache == COHERENT_REGISTERS ||
+	    region_intersects(window->base, window->length,
+			      IORESOURCE_SYSTEM_RAM,
+			      IORES_DESC_NONE) == REGION_DISJOINT)
+		return 0;
+	pci_err(window->cdev->core.pdev,
+		"memory at %pa + %#llx: bind: the host uses it as RAM, take it offline first\n",
+		&window->base, window->length);
+	return -EBUSY;
+}
+
 int coherent_window_init(struct coherent_window *window)
 {
 	int ret;
 
+	ret = coherent_window_free(window);
+	if (ret)
+		return ret;
+	coherent_ready_init(&window->cdev->ready, window->cdev->ops->required);
 	ret = coherent_window_watch(window);
 	if (ret || coherent_window_brief(window) || !window->length)
 		return ret;

@@ -33,6 +33,10 @@ void coherent_window_zap_part(struct coherent_window *window, u64 offset,
 			      u64 length);
 struct coherent_window *coherent_mmap_window(struct vm_area_struct *vma);
 
+/* main.c and config.c: resets that nobody announced */
+void coherent_reset_lost(struct coherent_device *cdev);
+void coherent_config_woken(struct coherent_device *cdev);
+
 /* poison.c: what memory failures took */
 int coherent_poison_start(void);
 void coherent_poison_stop(void);

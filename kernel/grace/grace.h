@@ -38,6 +38,8 @@ struct nvgrace_firmware {
  * @registers: BAR0, mapped while the device is open, if readiness is there
  * @cxl_dvsec: offset of the CXL device DVSEC in config space; 0: none, and
  *	       readiness is in BAR0
+ * @last_c2c: what the C2C link's register said when last looked at
+ * @last_hbm: the same of HBM training
  */
 struct nvgrace_device {
 	struct coherent_device coherent;
@@ -48,6 +50,8 @@ struct nvgrace_device {
 	struct coherent_bar usemem_bar;
 	void __iomem *registers;
 	u16 cxl_dvsec;
+	u32 last_c2c;
+	u32 last_hbm;
 };
 
 static inline struct nvgrace_device *

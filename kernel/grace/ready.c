@@ -42,14 +42,19 @@ static struct nvgrace_device *nvgrace_ready_to(struct coherent_device *cdev)
 static int nvgrace_ready_look(struct coherent_device *cdev, u32 *holding)
 {
 	struct nvgrace_device *nvdev = nvgrace_ready_to(cdev);
+	u32 c2c, hbm;
 
 	*holding = 0;
 	if (pci_dev_is_disconnected(cdev->core.pdev))
 		return -EIO;
-	if (ioread32(nvdev->registers + NVGRACE_C2C) == NVGRACE_DONE)
+	c2c = ioread32(nvdev->registers + NVGRACE_C2C);
+	hbm = ioread32(nvdev->registers + NVGRACE_HBM);
+	if (c2c == NVGRACE_DONE)
 		*holding |= NVGRACE_READY_C2C;
-	if (ioread32(nvdev->registers + NVGRACE_HBM) == NVGRACE_DONE)
+	if (hbm == NVGRACE_DONE)
 		*holding |= NVGRACE_READY_HBM;
+	WRITE_ONCE(nvdev->last_c2c, c2c);
+	WRITE_ONCE(nvdev->last_hbm, hbm);
 	return 0;
 }
 
@@ -68,8 +73,8 @@ static void nvgrace_ready_report(struct coherent_device *cdev, u32 holding)
 		NVGRACE_ALLOWED_MS / 1000, NVGRACE_C2C,
 		holding & NVGRACE_READY_C2C ? "up" : "not up", NVGRACE_HBM,
 		holding & NVGRACE_READY_HBM ? "done" : "not done",
-		ioread32(nvdev->registers + NVGRACE_C2C),
-		ioread32(nvdev->registers + NVGRACE_HBM), NVGRACE_DONE);
+		READ_ONCE(nvdev->last_c2c), READ_ONCE(nvdev->last_hbm),
+		NVGRACE_DONE);
 }
 
 static void nvgrace_ready_forget(struct coherent_device *cdev)

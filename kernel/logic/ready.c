@@ -9,7 +9,8 @@
  * generation before it looks and hands it back with what it saw; the automaton
  * takes the observation only if no edge has passed since, and never while a
  * reset is under way. Knowledge carries the generation that it is about, so a
- * reset makes it stale by counting alone.
+ * reset makes it stale by counting alone. The same count serves when readiness
+ * may have been lost without a reset: a whole step, which is no edge.
  *
  * Observers differ in what they saw last. One who saw all conditions hold is
  * right until the next edge, and another whose time is up without having seen
@@ -56,12 +57,23 @@ void coherent_ready_reset_begin(struct coherent_ready *ready)
 }
 
 /**
- * coherent_ready_reset_end() - a reset is over, announced or not
+ * coherent_ready_reset_end() - a reset is over, whether its start was seen or not
  * @ready: the automaton
  */
 void coherent_ready_reset_end(struct coherent_ready *ready)
 {
 	ready->generation = (ready->generation | 1) + 1;
+}
+
+/**
+ * coherent_ready_forget() - readiness may have been lost unseen
+ * @ready: the automaton
+ *
+ * A reset that is under way stays so.
+ */
+void coherent_ready_forget(struct coherent_ready *ready)
+{
+	ready->generation += 2;
 }
 
 /**

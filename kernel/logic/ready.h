@@ -34,6 +34,7 @@ struct coherent_ready {
 void coherent_ready_init(struct coherent_ready *ready, u32 required);
 void coherent_ready_reset_begin(struct coherent_ready *ready);
 void coherent_ready_reset_end(struct coherent_ready *ready);
+void coherent_ready_forget(struct coherent_ready *ready);
 bool coherent_ready_in_reset(const struct coherent_ready *ready);
 enum coherent_ready_state
 coherent_ready_state(const struct coherent_ready *ready);

@@ -157,7 +157,8 @@ static void nvlink2_reset_done(struct pci_dev *pdev)
 }
 
 static const struct pci_error_handlers nvlink2_error_handlers = {
-	.error_detected = vfio_pci_core_aer_err_detected,
+	.error_detected = coherent_pci_error_detected,
+	.resume = coherent_pci_resume,
 	.reset_prepare = coherent_pci_reset_prepare,
 	.reset_done = nvlink2_reset_done,
 };

@@ -92,6 +92,24 @@ static void late_failure_changes_nothing(void **state)
 	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_FAILED);
 }
 
+/* Makes all knowledge stale, but neither starts a reset nor ends one. */
+static void forgetting_is_no_edge(void **state)
+{
+	struct coherent_ready r = fresh();
+	u64 before = r.generation;
+
+	(void)state;
+	assert_true(coherent_ready_observe(&r, before, 3, false));
+	coherent_ready_forget(&r);
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_UNKNOWN);
+	assert_false(coherent_ready_observe(&r, before, 3, false));
+	assert_false(coherent_ready_in_reset(&r));
+	coherent_ready_reset_begin(&r);
+	coherent_ready_forget(&r);
+	assert_true(coherent_ready_in_reset(&r));
+	assert_false(coherent_ready_observe(&r, r.generation, 3, false));
+}
+
 static void nothing_required(void **state)
 {
 	struct coherent_ready r;
@@ -111,6 +129,7 @@ int main(void)
 		cmocka_unit_test(an_unannounced_end_counts),
 		cmocka_unit_test(failure_is_remembered_and_may_heal),
 		cmocka_unit_test(late_failure_changes_nothing),
+		cmocka_unit_test(forgetting_is_no_edge),
 		cmocka_unit_test(nothing_required),
 	};
 

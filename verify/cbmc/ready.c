@@ -76,7 +76,7 @@ static void observe(struct coherent_ready *ready, struct ghost *ghost, struct ob
 		ghost->time_up = true;
 }
 
-enum call { CALL_BEGIN, CALL_END, CALL_NOTE, CALL_OBSERVE };
+enum call { CALL_BEGIN, CALL_END, CALL_FORGET, CALL_NOTE, CALL_OBSERVE };
 
 PROOF(step, 1)
 {
@@ -98,6 +98,10 @@ PROOF(step, 1)
 	case CALL_END:
 		coherent_ready_reset_end(&ready);
 		edge(&ghost, &observer, false);
+		break;
+	case CALL_FORGET:
+		coherent_ready_forget(&ready);
+		edge(&ghost, &observer, ghost.in_reset);
 		break;
 	case CALL_NOTE:
 		observer.generation = ready.generation;

@@ -11,7 +11,7 @@
 #define READY_DIARY	256
 #define READY_OBSERVERS 4
 
-enum ready_event { READY_BEGIN, READY_END, READY_SEEN_ALL, READY_TIME_UP };
+enum ready_event { READY_BEGIN, READY_END, READY_FORGOT, READY_SEEN_ALL, READY_TIME_UP };
 
 struct ready_diary {
 	u32 required;
@@ -25,20 +25,21 @@ struct ready_observer {
 	unsigned int since;
 };
 
-/* The last edge at or after entry @from; -1 if there is none. */
+/* The last edge, or loss, at or after entry @from; -1 if there is none. */
 static int ready_last_edge(const struct ready_diary *diary, unsigned int from)
 {
 	for (int i = (int)diary->length - 1; i >= (int)from; i--)
-		if (diary->event[i] == READY_BEGIN || diary->event[i] == READY_END)
+		if (diary->event[i] <= READY_FORGOT)
 			return i;
 	return -1;
 }
 
 static bool ready_in_reset(const struct ready_diary *diary)
 {
-	int edge = ready_last_edge(diary, 0);
-
-	return edge >= 0 && diary->event[edge] == READY_BEGIN;
+	for (unsigned int i = diary->length; i--;)
+		if (diary->event[i] <= READY_END)
+			return diary->event[i] == READY_BEGIN;
+	return false;
 }
 
 /* Once seen, all conditions count as holding until the next edge. */
@@ -97,6 +98,9 @@ static void ready_step(struct coherent_ready *ready, struct ready_diary *diary,
 		coherent_ready_reset_end(ready);
 		break;
 	case 2:
+		ready_note(diary, READY_FORGOT);
+		coherent_ready_forget(ready);
+		break;
 	case 3:
 		who->generation = ready->generation;
 		who->since = diary->length;
