@@ -153,6 +153,7 @@ static int coherent_ready_wait_locked(struct coherent_device *cdev,
 		u64 generation = coherent_ready_generation(cdev);
 		bool failed_before =
 			coherent_ready_now(cdev) == COHERENT_READY_FAILED;
+		unsigned int allowed;
 		bool expired = false;
 		int ret = 0;
 
@@ -166,9 +167,9 @@ static int coherent_ready_wait_locked(struct coherent_device *cdev,
 			ret = coherent_ready_silent(cdev);
 		} else {
 			ret = coherent_ready_look(cdev, holding);
-			expired = time_after(jiffies, start +
-				msecs_to_jiffies(cdev->ops->allowed_ms(cdev,
-								*holding)));
+			allowed = cdev->ops->allowed_ms(cdev, *holding);
+			expired = time_after(jiffies,
+					     start + msecs_to_jiffies(allowed));
 		}
 		if (ret)
 			return ret;

@@ -218,9 +218,8 @@ static void coherent_window_copy_at(const struct coherent_window *window,
 {
 	void __iomem *io = (void __iomem __force *)at;
 
-	/* A register's effect comes after what was done before, and stays so. */
 	if (window->cache == COHERENT_REGISTERS)
-		mb();
+		mb(); /* a register's effect comes after what was done before */
 	if (window->cache == COHERENT_CACHED && write)
 		memcpy(at, bytes, count);
 	else if (window->cache == COHERENT_CACHED)
@@ -230,7 +229,7 @@ static void coherent_window_copy_at(const struct coherent_window *window,
 	else
 		coherent_window_io_read(io, bytes, count);
 	if (window->cache == COHERENT_REGISTERS)
-		mb();
+		mb(); /* and before what is done afterwards */
 }
 
 static int coherent_window_copy_brief(const struct coherent_window *window,

@@ -25,13 +25,13 @@
 /* What the kernel can map, and the processor can address. */
 #ifdef MAX_PHYSMEM_BITS
 #define NVGRACE_ADDRESS_LIMIT                                                 \
-	min_t(u64, iomem_resource.end, (1ULL << MAX_PHYSMEM_BITS) - 1)
+	min_t(u64, iomem_resource.end, BIT_ULL(MAX_PHYSMEM_BITS) - 1)
 #else
 #define NVGRACE_ADDRESS_LIMIT ((u64)iomem_resource.end)
 #endif
 
 /* The largest BAR that leaves the next region's offsets alone. */
-#define NVGRACE_BAR_LIMIT (1ULL << VFIO_PCI_OFFSET_SHIFT)
+#define NVGRACE_BAR_LIMIT BIT_ULL(VFIO_PCI_OFFSET_SHIFT)
 
 static int nvgrace_firmware_mig_bug(struct pci_dev *pdev, bool *bug)
 {

@@ -24,7 +24,7 @@
 #define NVLINK2_ATSD_MAX 16
 
 /* The largest region that leaves the next region's offsets alone. */
-#define NVLINK2_REGION_LIMIT (1ULL << VFIO_PCI_OFFSET_SHIFT)
+#define NVLINK2_REGION_LIMIT BIT_ULL(VFIO_PCI_OFFSET_SHIFT)
 
 static void nvlink2_firmware_miss(struct pci_dev *pdev,
 				  struct fwnode_handle *node,

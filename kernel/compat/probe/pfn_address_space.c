@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Since 6.19 memory without struct page can be registered for memory failures. Written 2026-11-21. */
+/* Since 6.19 memory without struct page is registered for failures. Written 2026-11-21. */
 #include <linux/memory-failure.h>
 
 #ifndef CONFIG_MEMORY_FAILURE

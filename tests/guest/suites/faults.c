@@ -169,10 +169,45 @@ static void unplug_while_mapped(void)
 	EQ(vfio_cfg32(&gpu.vfio, 0), 0x234210de, "identity of the new one");
 }
 
+static void ft_touch(void *p)
+{
+	vfio_touch_write(p, 0xbad);
+}
+
+/* A fatal error resets the bus past VFIO: memory is touched again only when it is ready again. */
+static void aer_fatal_while_mapped(void)
+{
+	const struct gpu_want w = {.preset = "gb200", .mem_size = "1536M", .scrub = "0"};
+	char *p;
+	pid_t pid;
+
+	gpu_fresh(&gpu, &w);
+	pci_bind(gpu.bdf, pci_driver_name());
+	vfio_open(&gpu.vfio, gpu.bdf);
+	vfio_memory_enable(&gpu.vfio, true);
+	p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, 2 * MiB);
+	EQ(vfio_touch_write(p, 0x600d), 0, "signal of a first access");
+	sim_fault(gpu.name, "training_ms", "1000");
+	sim_fault(gpu.name, "ras_events", "0");
+	sim_fault(gpu.name, "aer", "fatal");
+	for (int i = 0; i < 500 && !sim_resets(gpu.name, "hot"); i++)
+		ktap_sleep(0.01);
+	EQ(sim_resets(gpu.name, "hot"), 1, "hot resets");
+	/* Nobody restores the function's BARs, so it waits; what it may not do is reach memory. */
+	pid = ktap_spawn(ft_touch, p);
+	ktap_sleep(0.5);
+	ktap_kill(pid, 10, "store after the reset");
+	sim_train(gpu.name);
+	EQ(sim_state(gpu.name, "ras_events"), 0, "RAS events");
+	EQ(vfio_reset(&gpu.vfio), 0, "reset: errno");
+	vfio_memory_enable(&gpu.vfio, true);
+	EQ(vfio_touch_write(p, 0x600d), 0, "signal after a reset");
+}
+
 static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("aer_correctable", aer, 0), KTAP_CASE_ARG("aer_uncorrectable", aer, 1),
 	KTAP_CASE_ARG("aer_fatal", aer, 2),	  KTAP_CASE(aer_masked),
-	KTAP_CASE(unplug_while_mapped),
+	KTAP_CASE(aer_fatal_while_mapped),	  KTAP_CASE(unplug_while_mapped),
 };
 
 int main(int argc, char **argv)
