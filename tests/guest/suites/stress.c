@@ -388,7 +388,16 @@ static void st_victim(void *arg)
 		pthread_join(threads[i], NULL);
 }
 
-/* Everybody goes on taking turns. */
+static bool st_all_served(const struct st_actor *actors)
+{
+	for (size_t i = 0; i < ST_ALL; i++) {
+		if (!actors[i].done)
+			return false;
+	}
+	return true;
+}
+
+/* Everybody goes on taking turns. A slow machine gets the time to serve each of them once. */
 static void st_watch(const struct st_actor *actors, double seconds, pid_t *victim)
 {
 	double end = ktap_now() + seconds, moved[ST_ALL], kill_at = ktap_now() + 2;
@@ -396,7 +405,7 @@ static void st_watch(const struct st_actor *actors, double seconds, pid_t *victi
 
 	for (size_t i = 0; i < ST_ALL; i++)
 		moved[i] = ktap_now();
-	while (ktap_now() < end) {
+	while (ktap_now() < end || (!st_all_served(actors) && ktap_now() < end + 60)) {
 		ktap_sleep(0.2);
 		for (size_t i = 0; i < ST_ALL; i++) {
 			uint64_t now = actors[i].done + actors[i].refused;
