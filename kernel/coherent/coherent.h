@@ -142,6 +142,7 @@ struct coherent_ops {
  *	  nothing is under way; nests inside memory_lock
  * @ready_lock: guards @ready; innermost
  * @ready: may the memory be touched?
+ * @resets: how many are under way, by different paths; guarded by @ready_lock
  * @wait_lock: held by the one that waits for readiness, so that others wait
  *	       for its result; taken with no other lock held
  * @power_lock: serialises config writes that may change the power state with
@@ -158,6 +159,7 @@ struct coherent_device {
 	struct rw_semaphore gate;
 	spinlock_t ready_lock;
 	struct coherent_ready ready;
+	unsigned int resets;
 	struct mutex wait_lock;
 	struct mutex power_lock;
 	bool slept;

@@ -214,7 +214,8 @@ void coherent_zap_if_silent(struct coherent_device *cdev)
 COHERENT_EXPORT(coherent_zap_if_silent);
 
 /**
- * coherent_reset_begin() - a reset starts, by whatever path
+ * coherent_reset_begin() - a reset starts, by whatever path; others may be under
+ *			    way
  * @cdev: the device; its memory_lock may be held or not
  *
  * When this returns nobody touches the memory and nothing maps it, until
@@ -226,6 +227,7 @@ void coherent_reset_begin(struct coherent_device *cdev)
 	u64 generation;
 
 	spin_lock(&cdev->ready_lock);
+	cdev->resets++;
 	coherent_ready_reset_begin(&cdev->ready);
 	generation = cdev->ready.generation;
 	spin_unlock(&cdev->ready_lock);
@@ -241,7 +243,8 @@ void coherent_reset_begin(struct coherent_device *cdev)
 COHERENT_EXPORT(coherent_reset_begin);
 
 /**
- * coherent_reset_end() - a reset is over
+ * coherent_reset_end() - a reset is over, for which coherent_reset_begin() was
+ *			  called
  * @cdev: the device; its memory_lock may be held or not
  */
 void coherent_reset_end(struct coherent_device *cdev)
@@ -252,7 +255,8 @@ void coherent_reset_end(struct coherent_device *cdev)
 	for (i = 0; i < cdev->nr_windows; i++)
 		coherent_window_heal(&cdev->windows[i]);
 	spin_lock(&cdev->ready_lock);
-	coherent_ready_reset_end(&cdev->ready);
+	if (!--cdev->resets)
+		coherent_ready_reset_end(&cdev->ready);
 	generation = cdev->ready.generation;
 	spin_unlock(&cdev->ready_lock);
 	trace_coherent_reset(cdev, generation);

@@ -64,6 +64,11 @@ static struct sim_ras_probe sim_ras_probes[] = {
 		      .frames = true),
 	SIM_RAS_PROBE("remap_pfn_range", .start = 2, .bytes = 3,
 		      .frames = true),
+	/* What /dev/mem comes to since 6.19. */
+	SIM_RAS_PROBE("remap_pfn_range_track", .start = 2, .bytes = 3,
+		      .frames = true),
+	SIM_RAS_PROBE("remap_pfn_range_notrack", .start = 2, .bytes = 3,
+		      .frames = true),
 	SIM_RAS_PROBE("memremap", .start = 0, .bytes = 1),
 	SIM_RAS_PROBE("ioremap", .start = 0, .bytes = 1),
 	SIM_RAS_PROBE("ioremap_prot", .start = 0, .bytes = 1),
