@@ -78,9 +78,17 @@ static void rdy_right(const struct rdy_access *a, uint64_t value, const char *wh
 	EQ(a->value, value, "%s: value", what);
 }
 
+/* A reset from outside may hold the function just now. */
 static void rdy_reset(void)
 {
-	EQ(vfio_reset(&gpu.vfio), 0, "VFIO_DEVICE_RESET: errno");
+	int err = EAGAIN;
+
+	for (int i = 0; i < 200 && err == EAGAIN; i++) {
+		err = vfio_reset(&gpu.vfio);
+		if (err == EAGAIN)
+			ktap_sleep(0.01);
+	}
+	EQ(err, 0, "VFIO_DEVICE_RESET: errno");
 	vfio_memory_enable(&gpu.vfio, true);
 }
 
