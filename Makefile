@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make demo       what this project is, in one VM (arm64, Debian's 6.12, a GH200 with 96 GiB)
-# make check      the quick tests             make check-all   every lane, every kernel
+# make check      the quick tests             make check-all   every lane of Debian's kernels
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
 # make mutants    every planted bug, in unit tests and VMs: which must see it
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
