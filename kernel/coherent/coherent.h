@@ -119,8 +119,9 @@ struct coherent_window {
  * @allowed_ms: milliseconds that may pass, from the start of a wait, until all
  *		conditions hold, given those that hold now
  * @report: say in the log which conditions were missing when time was up
- * @forget: the function lost what was written to it, by a reset that no reset
- *	    callback tells: D3hot to D0. May be NULL
+ * @forget: a reset ended, of whatever kind, and the function lost what was
+ *	    written to it. Called with memory_lock held or not; must not sleep.
+ *	    May be NULL
  */
 struct coherent_ops {
 	u32 required;
@@ -195,8 +196,6 @@ void coherent_open(struct coherent_device *cdev);
 void coherent_close(struct coherent_device *cdev);
 bool coherent_answers(struct coherent_device *cdev);
 void coherent_zap_if_silent(struct coherent_device *cdev);
-void coherent_reset_begin(struct coherent_device *cdev);
-void coherent_reset_end(struct coherent_device *cdev);
 void coherent_forget(struct coherent_device *cdev);
 ssize_t coherent_read(struct vfio_device *core_vdev, char __user *buf,
 		      size_t count, loff_t *ppos);
@@ -210,6 +209,7 @@ int coherent_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma);
 void coherent_pci_remove(struct pci_dev *pdev);
 int coherent_pci_sriov_configure(struct pci_dev *pdev, int nr_virtfn);
 void coherent_pci_reset_prepare(struct pci_dev *pdev);
+void coherent_pci_reset_done(struct pci_dev *pdev);
 pci_ers_result_t coherent_pci_error_detected(struct pci_dev *pdev,
 					     pci_channel_state_t state);
 void coherent_pci_resume(struct pci_dev *pdev);

@@ -27,7 +27,7 @@ static void coherent_config_woken_locked(struct coherent_device *cdev)
 	if (!cdev->slept || coherent_config_asleep(cdev))
 		return;
 	cdev->slept = false;
-	coherent_reset_lost(cdev);
+	coherent_reset_end(cdev);
 }
 
 /*

@@ -240,7 +240,6 @@ void coherent_reset_begin(struct coherent_device *cdev)
 	up_write(&cdev->gate);
 	coherent_zap(cdev);
 }
-COHERENT_EXPORT(coherent_reset_begin);
 
 /**
  * coherent_reset_end() - a reset is over, for which coherent_reset_begin() was
@@ -252,6 +251,8 @@ void coherent_reset_end(struct coherent_device *cdev)
 	unsigned int i;
 	u64 generation;
 
+	if (cdev->ops && cdev->ops->forget)
+		cdev->ops->forget(cdev);
 	for (i = 0; i < cdev->nr_windows; i++)
 		coherent_window_heal(&cdev->windows[i]);
 	spin_lock(&cdev->ready_lock);
@@ -260,15 +261,6 @@ void coherent_reset_end(struct coherent_device *cdev)
 	generation = cdev->ready.generation;
 	spin_unlock(&cdev->ready_lock);
 	trace_coherent_reset(cdev, generation);
-}
-COHERENT_EXPORT(coherent_reset_end);
-
-/* A reset whose end no callback told of. */
-void coherent_reset_lost(struct coherent_device *cdev)
-{
-	if (cdev->ops && cdev->ops->forget)
-		cdev->ops->forget(cdev);
-	coherent_reset_end(cdev);
 }
 
 /**
@@ -491,6 +483,18 @@ void coherent_pci_reset_prepare(struct pci_dev *pdev)
 COHERENT_EXPORT(coherent_pci_reset_prepare);
 
 /**
+ * coherent_pci_reset_done() - a &pci_error_handlers.reset_done
+ * @pdev: the function
+ */
+void coherent_pci_reset_done(struct pci_dev *pdev)
+{
+	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
+
+	coherent_reset_end(to_coherent_device(&core->vdev));
+}
+COHERENT_EXPORT(coherent_pci_reset_done);
+
+/**
  * coherent_pci_error_detected() - a &pci_error_handlers.error_detected
  * @pdev: the function
  * @state: of its link
@@ -528,7 +532,7 @@ void coherent_pci_resume(struct pci_dev *pdev)
 	if (!cdev->frozen)
 		return;
 	cdev->frozen = false;
-	coherent_reset_lost(cdev);
+	coherent_reset_end(cdev);
 }
 COHERENT_EXPORT(coherent_pci_resume);
 

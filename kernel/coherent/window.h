@@ -17,6 +17,8 @@ int coherent_window_copy(struct coherent_window *window, u64 offset,
 			 void *bytes, size_t count, bool write);
 
 /* main.c */
+void coherent_reset_begin(struct coherent_device *cdev);
+void coherent_reset_end(struct coherent_device *cdev);
 bool coherent_window_answers(struct coherent_window *window);
 
 /* rw.c */
@@ -33,8 +35,7 @@ void coherent_window_zap_part(struct coherent_window *window, u64 offset,
 			      u64 length);
 struct coherent_window *coherent_mmap_window(struct vm_area_struct *vma);
 
-/* main.c and config.c: resets that nobody announced */
-void coherent_reset_lost(struct coherent_device *cdev);
+/* config.c: after what may have woken the function */
 void coherent_config_woken(struct coherent_device *cdev);
 
 /* poison.c: what memory failures took */

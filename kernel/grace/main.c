@@ -197,20 +197,11 @@ out_put:
 	return ret;
 }
 
-static void nvgrace_reset_done(struct pci_dev *pdev)
-{
-	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
-	struct nvgrace_device *nvdev = to_nvgrace_device(&core->vdev);
-
-	nvgrace_config_reset(nvdev);
-	coherent_reset_end(&nvdev->coherent);
-}
-
 static const struct pci_error_handlers nvgrace_error_handlers = {
 	.error_detected = coherent_pci_error_detected,
 	.resume = coherent_pci_resume,
 	.reset_prepare = coherent_pci_reset_prepare,
-	.reset_done = nvgrace_reset_done,
+	.reset_done = coherent_pci_reset_done,
 };
 
 static const struct pci_device_id nvgrace_table[] = {

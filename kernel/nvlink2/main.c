@@ -149,18 +149,11 @@ out_put:
 	return ret;
 }
 
-static void nvlink2_reset_done(struct pci_dev *pdev)
-{
-	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
-
-	coherent_reset_end(to_coherent_device(&core->vdev));
-}
-
 static const struct pci_error_handlers nvlink2_error_handlers = {
 	.error_detected = coherent_pci_error_detected,
 	.resume = coherent_pci_resume,
 	.reset_prepare = coherent_pci_reset_prepare,
-	.reset_done = nvlink2_reset_done,
+	.reset_done = coherent_pci_reset_done,
 };
 
 static const struct pci_device_id nvlink2_table[] = {
