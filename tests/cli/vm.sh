@@ -78,6 +78,11 @@ check "show draws 96 GiB" sh -c "cohgpu show $GPU | grep -q 'device memory, 96 G
 check "physical addresses are shown to root" sh -c "cohgpu show $GPU --json | grep -q usemem_base"
 check "doctor runs" sh -c "cohgpu doctor $GPU; [ \$? -le 2 ]"
 check "plan computes 512 GiB" sh -c "cohgpu plan $GPU 2>&1 | grep -q 'MMIO window 512 GiB'"
+check "probe sees the windows" sh -c "cohgpu probe $GPU | tee /dev/stderr | grep -q 'BAR4 *128 GiB *95 GiB rwm *usemem'"
+cohgpu bench "$GPU" --size 4M >/tmp/bench 2>&1
+check "bench measures" grep '^usemem *read *4 MiB .*/s' /tmp/bench
+check "bench maps for DMA" grep -E '^usemem *dma-map *4 MiB .*(/s|dma-buf)' /tmp/bench
+sed 's/^/# /' /tmp/bench
 for before in $GRACE vfio-pci; do
 	for target in $GRACE vfio-pci; do
 		[ "$before" != "$target" ] || continue

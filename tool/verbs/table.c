@@ -68,6 +68,24 @@ static const struct verb_option plan_options[] = {
 	{0},
 };
 
+#define OPENED_BY                                                                                  \
+	{                                                                                          \
+		OPT_BY, "by", 'b', "WAY", WORD_FORMAT, "iommufd group",                            \
+			"open it by its own node and an iommufd, or by its group's node"           \
+	}
+
+static const struct verb_option probe_options[] = {
+	OPENED_BY,
+	{0},
+};
+
+static const struct verb_option bench_options[] = {
+	OPENED_BY,
+	{OPT_SIZE, "size", 's', "SIZE", WORD_TEXT, NULL,
+	 "measure so much of each window, 64M unless told"},
+	{0},
+};
+
 const struct verb verbs[] = {
 	{
 		.name = "list",
@@ -177,6 +195,42 @@ const struct verb verbs[] = {
 		.example = "cohgpu plan all --format libvirt --ram 64G --cpus 32",
 		.options = plan_options,
 		.run = run_plan,
+	},
+	{
+		.name = "probe",
+		.words = "GPU...",
+		.kind = WORD_GPU,
+		.min = 1,
+		.max = -1,
+		.summary = "open GPUs as a VMM does, and print what it will see",
+		.text = "Opens each GPU through VFIO, by its own node and an iommufd where the "
+			"system has both and by its group's node otherwise, and prints its "
+			"regions with what of them can be mapped, the header and capabilities in "
+			"its config space, and its interrupts. A V100 comes with its bridges and "
+			"their vendor regions.\n"
+			"To open a device is to reset it. One that a VM has is left alone. It has "
+			"to be bound to a VFIO driver, which is what cohgpu bind does.",
+		.example = "cohgpu probe 0009:01:00.0",
+		.options = probe_options,
+		.run = run_probe,
+	},
+	{
+		.name = "bench",
+		.words = "GPU...",
+		.kind = WORD_GPU,
+		.min = 1,
+		.max = -1,
+		.summary = "measure how fast the memory of GPUs is to be had",
+		.text = "Opens each GPU as cohgpu probe does, and measures for each window that "
+			"shows its memory: mapping it, the faults of the first touch, reading and "
+			"writing by loads and stores and by system calls, mapping it for DMA. "
+			"What is written is what was read before. How much a fault brings says "
+			"whether the kernel maps by huge pages.\n"
+			"A progress bar is shown on a terminal. What cannot be measured is said "
+			"with its reason, and does not count in the exit status.",
+		.example = "cohgpu bench 0009:01:00.0 --size 1G --json",
+		.options = bench_options,
+		.run = run_bench,
 	},
 };
 
