@@ -65,9 +65,9 @@ static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf)
 	struct vm_area_struct *vma = vmf->vma;
 	struct coherent_window *window = vma->vm_private_data;
 	unsigned long bytes = COHERENT_BATCH * PAGE_SIZE;
-	unsigned long start = max(vma->vm_start,
-				  rounddown(vmf->address, bytes));
-	unsigned long end = min(vma->vm_end, start + bytes);
+	unsigned long first = rounddown(vmf->address, bytes);
+	unsigned long start = max(vma->vm_start, first);
+	unsigned long end = min(vma->vm_end, first + bytes);
 	unsigned long fault = vmf->address & PAGE_MASK;
 	unsigned long addr;
 	bool clean;
@@ -76,7 +76,6 @@ static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf)
 	if (!coherent_mmap_clean(vma, fault, PAGE_SIZE))
 		return VM_FAULT_HWPOISON;
 
-	end = min(end, rounddown(vmf->address, bytes) + bytes);
 	clean = coherent_mmap_clean(vma, start, end - start);
 	ret = vmf_insert_pfn(vma, fault, coherent_mmap_pfn(window, vma, fault));
 	if (ret != VM_FAULT_NOPAGE)

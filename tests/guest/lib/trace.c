@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ktap.h"
+#include "trace.h"
+#include "util.h"
+
+#define TRACE_FS   "/sys/kernel/tracing"
+#define TRACE_HERE TRACE_FS "/instances/suite"
+
+void trace_stop(void)
+{
+	rmdir(TRACE_HERE);
+}
+
+void trace_start(const char *event)
+{
+	char path[256];
+	int err;
+
+	trace_stop();
+	if (!util_exists(TRACE_FS "/instances") && mount("tracefs", TRACE_FS, "tracefs", 0, NULL) &&
+	    errno != EBUSY)
+		ktap_fail("tracefs: mount: %s", strerror(errno));
+	if (mkdir(TRACE_HERE, 0700) && errno != EEXIST)
+		ktap_fail("%s: make: %s", TRACE_HERE, strerror(errno));
+	snprintf(path, sizeof(path), TRACE_HERE "/events/%s/enable", event);
+	err = util_write(path, "1");
+	if (err)
+		ktap_fail("tracepoint %s: enable: %s", event, strerror(err));
+}
+
+static bool trace_has_all(const char *line, const char *const words[])
+{
+	for (int i = 0; words[i]; i++)
+		if (!strstr(line, words[i]))
+			return false;
+	return true;
+}
+
+int trace_lines(const char *const words[], char *line, size_t size)
+{
+	FILE *f = fopen(TRACE_HERE "/trace", "re");
+	char text[512];
+	int n = 0;
+
+	OK(f, TRACE_HERE "/trace: open: %s", strerror(errno));
+	line[0] = 0;
+	while (fgets(text, sizeof(text), f)) {
+		const char *own = strstr(text, ": ");
+
+		if (text[0] == '#' || !own || !trace_has_all(text, words))
+			continue;
+		n++;
+		snprintf(line, size, "%s", own + 2);
+		line[strcspn(line, "\n")] = 0;
+	}
+	fclose(f);
+	return n;
+}
+
+unsigned long long trace_number(const char *line, const char *key)
+{
+	char word[64];
+	const char *at;
+
+	snprintf(word, sizeof(word), " %s ", key);
+	at = strstr(line, word);
+	OK(at, "no %s in: %s", key, line);
+	return strtoull(at + strlen(word), NULL, 0);
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The kernel's tracepoints, in an instance of tracefs that a case has to itself. */
+#ifndef TRACE_H
+#define TRACE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* From here on these events ("system/event") are kept. Fails the case. */
+void trace_start(const char *event);
+/*
+ * The lines so far that contain every one of the words (NULL-terminated list), with the last of them
+ * in @line; what the kernel prints before the event's own text is cut off.
+ */
+int trace_lines(const char *const words[], char *line, size_t size);
+/* The number behind "@key " in a line of the trace; fails the case. */
+unsigned long long trace_number(const char *line, const char *key);
+/* For the suite's cleanup, and before a case. */
+void trace_stop(void);
+
+#endif
