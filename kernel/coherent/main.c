@@ -81,7 +81,8 @@ COHERENT_EXPORT(coherent_release_dev);
  * @cache: how the CPU maps it
  * @part: where it lies; checked by coherent_split()
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM, or -EBUSY if the host uses that memory as RAM; the
+ * log names it.
  */
 int coherent_add_window(struct coherent_device *cdev, unsigned int index,
 			enum coherent_cache cache,

@@ -185,7 +185,7 @@ u64 coherent_window_clean(struct coherent_window *window, u64 offset,
 	return length;
 }
 
-/* A reset starts, which gives all memory a new life. */
+/* A reset is over, which gave all memory a new life. */
 void coherent_window_heal(struct coherent_window *window)
 {
 	unsigned long flags;

@@ -59,7 +59,8 @@ static const struct vfio_pci_regops coherent_special_ops = {
  * @length: bytes, whole pages, at most what a VFIO region can have; 0: the
  *	    region is there for its capabilities only
  *
- * Return: 0 or -ENOMEM.
+ * Return: 0, -ENOMEM, or -EBUSY if the host uses that memory as RAM; the
+ * log names it.
  */
 int coherent_add_region(struct coherent_device *cdev,
 			const struct coherent_region *region, phys_addr_t base,

@@ -60,6 +60,14 @@ bool ktap_peer(void)
 	return ktap_env("COHGPU_PEER");
 }
 
+bool ktap_kernel(const char *version)
+{
+	const char *kernel = getenv("COHGPU_KERNEL");
+	size_t len = strlen(version);
+
+	return kernel && !strncmp(kernel, version, len) && (!kernel[len] || kernel[len] == '-');
+}
+
 bool ktap_sanitized(void)
 {
 	return !access("/sys/kernel/debug/kmemleak", F_OK);

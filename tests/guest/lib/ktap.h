@@ -57,6 +57,8 @@ const char *ktap_name(void); /* "suite/case" */
 bool ktap_quick(void);	     /* COHGPU_QUICK: fewer rounds */
 bool ktap_sanitized(void);   /* the kernel has them: slow, and with memory to spare */
 bool ktap_peer(void);	     /* COHGPU_PEER: the in-tree driver is under test */
+/* Is the lane's kernel of this version ("6.12"), in whatever flavour? */
+bool ktap_kernel(const char *version);
 
 /* Memory that outlives a case: the fixture's note of what it left standing. */
 char *ktap_note(void);

@@ -20,16 +20,11 @@ static const int dmabuf_windows[] = {VFIO_USEMEM, VFIO_RESMEM};
 
 static void dmabuf_open(const struct gpu_want *w)
 {
-	const char *kernel = getenv("COHGPU_KERNEL");
-	int err;
-
-	if (!kernel || !strncmp(kernel, "6.", 2))
+	if (!ktap_kernel("7.2"))
 		ktap_skip("this kernel exports no regions");
+	setenv("COHGPU_IOMMU", "iommufd", 1);
 	gpu_bind(&gpu, w);
-	err = iommufd_open(&gpu.vfio, gpu.bdf);
-	EQ(err, 0, "open by iommufd: errno");
-	for (int i = 0; i < VFIO_PCI_NUM_REGIONS; i++)
-		vfio_region_info(&gpu.vfio, i, &gpu.vfio.region[i]);
+	vfio_open(&gpu.vfio, gpu.bdf);
 	vfio_memory_enable(&gpu.vfio, true);
 }
 

@@ -35,9 +35,7 @@ static int poison(int index, uint64_t off)
 
 static void poison_open(void)
 {
-	const char *kernel = getenv("COHGPU_KERNEL");
-
-	if (!kernel || !strncmp(kernel, "6.", 2))
+	if (!ktap_kernel("7.2"))
 		ktap_skip("this kernel is not told where device memory is");
 	gpu_tiny(&gpu);
 	EQ(vfio_reset(&gpu.vfio), 0, "reset: errno");

@@ -75,12 +75,11 @@ static void fault(void)
 /* The size of a huge page, 0 where the kernel has none for memory without struct pages. */
 static size_t tr_huge(void)
 {
-	const char *kernel = getenv("COHGPU_KERNEL"), *arch = getenv("COHGPU_ARCH");
+	const char *arch = getenv("COHGPU_ARCH");
 	char size[32] = "0";
 
 	/* Since 6.12, on these. */
-	if (!kernel || !strcmp(kernel, "6.1") || !arch ||
-	    (strcmp(arch, "amd64") && strcmp(arch, "arm64")))
+	if (ktap_kernel("6.1") || !arch || (strcmp(arch, "amd64") && strcmp(arch, "arm64")))
 		return 0;
 	EQ(util_read("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", size, sizeof(size)), 0,
 	   "hpage_pmd_size");
@@ -193,17 +192,12 @@ static void missing_facilities(void)
 		{"6.12", "this kernel is without iommufd pasid dma-buf memory-failure\n"},
 		{"7.2", NULL},
 	};
-	const char *kernel = getenv("COHGPU_KERNEL");
-	size_t i, len;
+	size_t i = 0;
 	int log;
 
-	for (i = 0; i < ARRAY_LEN(want); i++) {
-		len = strlen(want[i].kernel);
-		if (kernel && !strncmp(kernel, want[i].kernel, len) &&
-		    (!kernel[len] || kernel[len] == '-'))
-			break;
-	}
-	OK(i < ARRAY_LEN(want), "kernel %s: what is it without?", kernel ? kernel : "unknown");
+	while (i < ARRAY_LEN(want) && !ktap_kernel(want[i].kernel))
+		i++;
+	OK(i < ARRAY_LEN(want), "what is this kernel without?");
 
 	sim_remove_all();
 	pci_module_remove("nvlink2_vfio_pci");
