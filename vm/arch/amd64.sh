@@ -13,6 +13,7 @@ DEBIAN_ARCH=amd64
 FLAVOUR=amd64
 CROSS=x86_64-linux-gnu-
 QEMU=qemu-system-x86_64
+QEMU_PACKAGE=qemu-system-x86
 CONSOLE=ttyS0
 IMAGE=arch/x86/boot/bzImage
 THREADS=single

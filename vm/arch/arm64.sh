@@ -6,10 +6,11 @@ DEBIAN_ARCH=arm64
 FLAVOUR=arm64
 CROSS=aarch64-linux-gnu-
 QEMU=qemu-system-aarch64
+QEMU_PACKAGE=qemu-system-arm
 CONSOLE=ttyAMA0
 IMAGE=arch/arm64/boot/Image
 THREADS=multi
 MEM_VISIBLE=3
 MEM_ARG=3G
-MACHINE=(-M virt,gic-version=3,iommu=smmuv3,memory-backend=ram -cpu neoverse-n1)
+MACHINE=(-M "virt,gic-version=3,iommu=smmuv3,memory-backend=ram${OPT_GUESTS:+,virtualization=on}" -cpu neoverse-n1)
 CMDLINE=""

@@ -9,6 +9,7 @@ DEBIAN_ARCH=ppc64el
 FLAVOUR=powerpc64le
 CROSS=powerpc64le-linux-gnu-
 QEMU=qemu-system-ppc64
+QEMU_PACKAGE=qemu-system-ppc
 CONSOLE=hvc0
 IMAGE=vmlinux
 THREADS=multi
