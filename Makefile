@@ -40,7 +40,7 @@ setup:
 	@vm/setup
 
 fetch: setup
-	@vm/fetch $$(awk '!/^#/ && NF { print "kernel/" $$2 "-" $$3; print "busybox/" $$2 }' vm/lanes | sort -u) source/6.12
+	@vm/fetch $$(awk '!/^#/ && NF { print "kernel/" $$2 "-" $$3; print "busybox/" $$2; if (sub(/^guests=/, "", $$5)) print "qemu/" $$2 "-" $$5 }' vm/lanes | sort -u) source/6.12
 
 format:
 	@git ls-files '*.c' '*.h' | grep -v -E '^(kernel/|tests/harness/planted/)' | xargs clang-format -i

@@ -7,6 +7,9 @@
 # backend reserves nothing, so pages cost the host what is really touched.
 
 ROOT_PORTS=4
+# Whose QEMU runs guests in this machine: a Debian suite; empty: no guests.
+# shellcheck disable=SC2034 # read by vm/arch
+OPT_GUESTS=''
 # What an architecture's file may change.
 GPU_BUSES=() SERIAL_BUS='' NODEFAULTS=(-nodefaults)
 # Enough for four of the largest preset (276 GiB each).

@@ -20,7 +20,7 @@ static void gpu_key(char *key, size_t size, const struct gpu_want *w)
 #undef S
 }
 
-static void gpu_learn(struct gpu *g, int number)
+void gpu_learn(struct gpu *g, int number)
 {
 	char bdf[64];
 

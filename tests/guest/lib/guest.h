@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A guest of the VM's own: QEMU, as Debian packs it, with simulated GPUs assigned to it.
+ *
+ * What runs in the guest (tests/guest/inner) prints KTAP, which comes to a file here over one port,
+ * and asks over another what this side knows or can do: which GPUs it has, what is in their memory.
+ * Nothing that the guest does not say itself counts.
+ */
+#ifndef GUEST_H
+#define GUEST_H
+
+#include "gpu.h"
+
+#define GUEST_GPUS 2
+
+struct guest {
+	const char *name; /* of this life, for its files */
+	int gpus;
+	struct gpu *gpu[GUEST_GPUS];
+	/* What the guest is to do, one word a boot. */
+	const char *roles[3];
+	const char *vfio; /* more options of vfio-pci, each with a comma before */
+	unsigned int mem_mib;
+	double limit; /* seconds, from power-on to power-off */
+};
+
+/* From power-on to power-off; fails the case unless all boots went well and the guest said so. */
+void guest_run(const struct guest *g);
+/* What the guest said about one of its cases in that life; fails the case if that is not "ok". */
+void guest_said_ok(const char *life, const char *name);
+
+#endif

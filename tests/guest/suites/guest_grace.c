@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Guests that own a GPU: QEMU with KVM, from Debian's packages, in this VM. One case is the life of
+ * a guest, from power-on to power-off; the cases after it are what that guest said (inner/grace.c).
+ */
+#include <string.h>
+
+#include "guest.h"
+
+static struct gpu gpu[GUEST_GPUS];
+
+static const struct gpu_want gh200_96 = {.preset = "gh200-96"};
+/* Small enough to be turned on and off often; the second keeps its memory over resets. */
+static const struct gpu_want gb200_small = {.preset = "gb200", .mem_size = "1536M", .scrub = "all"};
+static const struct gpu_want gh200_small = {.preset = "gh200-96", .mem_size = "2624M"};
+
+static void gh200_96_guest(void)
+{
+	const struct guest g = {.name = "gh200_96",
+				.gpus = 1,
+				.gpu = {&gpu[0]},
+				.roles = {"large"},
+				.mem_mib = 768,
+				.limit = 400};
+
+	gpu_fresh(&gpu[0], &gh200_96);
+	pci_bind(gpu[0].bdf, pci_driver_name());
+	guest_run(&g);
+}
+
+static void two_guest(void)
+{
+	const struct guest g = {.name = "two",
+				.gpus = 2,
+				.gpu = {&gpu[0], &gpu[1]},
+				.roles = {"first", "again"},
+				.limit = 300};
+
+	gpu_fresh(&gpu[0], &gb200_small);
+	pci_bind(gpu[0].bdf, pci_driver_name());
+	gpu_make(&gpu[1], 1, &gh200_small);
+	pci_bind(gpu[1].bdf, pci_driver_name());
+	guest_run(&g);
+}
+
+/* Another guest gets a GPU that the last one had; nobody cleared it but the device itself. */
+static void next_guest(void)
+{
+	const struct guest g = {
+		.name = "next", .gpus = 1, .gpu = {&gpu[0]}, .roles = {"next"}, .limit = 200};
+
+	gpu_learn(&gpu[0], 0);
+	EQ(pci_unbind(gpu[0].bdf), 0, "unbind: errno");
+	pci_bind(gpu[0].bdf, pci_driver_name());
+	guest_run(&g);
+}
+
+/* "LIFE_CASE": what the guest of that life said. */
+static void said(void)
+{
+	const char *name = strchr(ktap_name(), '/') + 1, *lives[] = {"gh200_96_", "two_", "next_"};
+	char life[16];
+
+	for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
+		size_t len = strlen(lives[i]);
+
+		if (strncmp(name, lives[i], len))
+			continue;
+		snprintf(life, sizeof(life), "%.*s", (int)len - 1, name);
+		guest_said_ok(life, name + len);
+		return;
+	}
+	ktap_fail("of which guest?");
+}
+
+#define SAID(label)                                                                                \
+	{                                                                                          \
+		.name = (label), .run = said                                                       \
+	}
+
+int main(int argc, char **argv)
+{
+	static const struct ktap_case cases[] = {
+		KTAP_CASE_SLOW(two_guest, 320),
+		SAID("two_ids"),
+		SAID("two_bars"),
+		SAID("two_registers"),
+		SAID("two_sizing"),
+		SAID("two_usemem"),
+		SAID("two_resmem"),
+		SAID("two_past_end"),
+		SAID("two_flr"),
+		SAID("two_rebooted"),
+		KTAP_CASE_SLOW(next_guest, 220),
+		SAID("next_nothing_left"),
+		KTAP_CASE_SLOW(gh200_96_guest, 420),
+		SAID("gh200_96_ids"),
+		SAID("gh200_96_bars"),
+		SAID("gh200_96_usemem"),
+		SAID("gh200_96_resmem"),
+		SAID("gh200_96_past_end"),
+	};
+
+	return ktap_main("guest_grace", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
+}
