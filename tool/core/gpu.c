@@ -196,6 +196,17 @@ static bool gpu_read(struct gpu *gpu, const char *address, struct pci_access *na
 	return true;
 }
 
+bool gpu_refresh(struct gpu *gpu)
+{
+	if (!sys_exists(gpu_file(gpu, "vendor")))
+		return false;
+	sys_link(gpu->driver, sizeof(gpu->driver), "%s", gpu_file(gpu, "driver"));
+	sys_line(gpu->power_state, sizeof(gpu->power_state), "%s", gpu_file(gpu, "power_state"));
+	memset(&gpu->memory, 0, sizeof(gpu->memory));
+	gpu_read_memory(gpu);
+	return true;
+}
+
 void gpu_scan(struct gpu_set *set)
 {
 	char **names = sys_names(GPU_DEVICES);

@@ -78,6 +78,8 @@ void gpu_free(struct gpu_set *set);
  */
 int gpu_select(struct gpu_set *set, char **words, int count);
 
+/* Reads again what may change while it runs; false when it is gone. */
+bool gpu_refresh(struct gpu *gpu);
 /* "0009:01:00.0" from any spelling; false when it is none. domain -1: not given. */
 bool gpu_parse_address(const char *text, int *domain, int *bus, int *slot, int *function);
 /* A sysfs path of the GPU. */

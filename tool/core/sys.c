@@ -206,12 +206,11 @@ static int sys_fill(const char *full, const char *text)
 	return wrote < 0 ? wrote : 0;
 }
 
-int sys_replace(const char *path, const char *text)
+int file_replace(const char *full, const char *text)
 {
-	char full[PATH_MAX], fresh[PATH_MAX + 8];
+	char fresh[PATH_MAX + 8];
 	int ret;
 
-	snprintf(full, sizeof(full), "%s", sys_path("%s", path));
 	snprintf(fresh, sizeof(fresh), "%s.new", full);
 	ret = sys_fill(fresh, text);
 	if (!ret && rename(fresh, full))
@@ -219,6 +218,14 @@ int sys_replace(const char *path, const char *text)
 	if (ret)
 		unlink(fresh);
 	return ret;
+}
+
+int sys_replace(const char *path, const char *text)
+{
+	char full[PATH_MAX];
+
+	snprintf(full, sizeof(full), "%s", sys_path("%s", path));
+	return file_replace(full, text);
 }
 
 int sys_make_folder(const char *path)

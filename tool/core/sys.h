@@ -31,6 +31,8 @@ int sys_link(char *buf, size_t size, const char *format, ...) __attribute__((for
 int sys_write(const char *path, const char *text);
 /* Puts a file in place with this text, whole or not at all. */
 int sys_replace(const char *path, const char *text);
+/* The same for a file that a user names: outside of any tree. */
+int file_replace(const char *full, const char *text);
 /* Makes a folder and those above it. */
 int sys_make_folder(const char *path);
 /* Removes a file; one that is not there is no error. */

@@ -396,7 +396,7 @@ static struct json_object *view(struct json_object *result)
 			: out_get_text(result, "not_measured",
 				       out_get(result, "faults") ? "no faults: it was filled when "
 								   "it was mapped"
-								 : ""));
+								 : NULL));
 	return row;
 }
 

@@ -86,6 +86,16 @@ static const struct verb_option bench_options[] = {
 	{0},
 };
 
+static const struct verb_option watch_options[] = {
+	{OPT_PROMETHEUS, "prometheus", 'p', "FILE", WORD_FILE, NULL,
+	 "keep metrics in FILE, for the textfile collector of node_exporter"},
+	{OPT_INTERVAL, "interval", 'i', "MS", WORD_NUMBER, NULL,
+	 "read attributes so often, 1000 milliseconds unless told"},
+	{OPT_EVENTS, "count", 'c', "COUNT", WORD_NUMBER, NULL, "end after so many events"},
+	{OPT_FOR, "for", 'f', "SECONDS", WORD_NUMBER, NULL, "end after this time"},
+	{0},
+};
+
 const struct verb verbs[] = {
 	{
 		.name = "list",
@@ -231,6 +241,29 @@ const struct verb verbs[] = {
 		.example = "cohgpu bench 0009:01:00.0 --size 1G --json",
 		.options = bench_options,
 		.run = run_bench,
+	},
+	{
+		.name = "watch",
+		.words = "[GPU...]",
+		.kind = WORD_GPU,
+		.max = -1,
+		.summary = "tell what happens to GPUs as it happens, one line each",
+		.text = "Tells when a GPU comes or goes, changes its driver, is reset, becomes "
+			"ready or fails to, changes its power state, reports PCIe errors or "
+			"recovers from them, and when a page of its memory fails. With --json "
+			"each line is an object. Ends at an interrupt.\n"
+			"Of hotplug, drivers and recovery the kernel tells by uevents, of failed "
+			"memory in its log, which only root may read. Nothing announces the rest: "
+			"it is read at the interval, so that of two changes within one the second "
+			"is seen. Resets and readiness are seen with drivers that have "
+			"coherent_memory/ files only.\n"
+			"With --prometheus the state is kept in a file as well, which is replaced "
+			"as a whole when something changed, and every 30 seconds. It stays when "
+			"the watch ends: let an alert look at its age.",
+		.example =
+			"cohgpu watch --prometheus /var/lib/prometheus/node-exporter/cohgpu.prom",
+		.options = watch_options,
+		.run = run_watch,
 	},
 };
 

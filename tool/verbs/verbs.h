@@ -15,5 +15,6 @@ int run_plan(const struct call *call);
 int run_probe(const struct call *call);
 int run_restore(const struct call *call);
 int run_status(const struct call *call);
+int run_watch(const struct call *call);
 
 #endif
