@@ -74,7 +74,7 @@ static void sim_device_begin(struct sim_gpu *gpu)
 {
 	sim_device_lose(gpu);
 	if (gpu->training != SIM_TRAIN_MANUAL)
-		mod_delayed_work(system_wq, &gpu->train_work,
+		mod_delayed_work(system_long_wq, &gpu->train_work,
 				 msecs_to_jiffies(gpu->training_ms));
 }
 
@@ -161,7 +161,7 @@ void sim_device_train(struct sim_gpu *gpu)
 	raw_spin_lock_irqsave(&gpu->lock, flags);
 	gpu->finish = true;
 	raw_spin_unlock_irqrestore(&gpu->lock, flags);
-	mod_delayed_work(system_wq, &gpu->train_work, 0);
+	mod_delayed_work(system_long_wq, &gpu->train_work, 0);
 	flush_delayed_work(&gpu->train_work);
 }
 
