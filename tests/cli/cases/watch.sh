@@ -86,10 +86,10 @@ life() {
 	aer 2 0 0 && told 7
 	aer 2 1 0 && told 8
 	aer 2 1 1 && told 9
-	echo "3,101,2;Memory failure: 0x420000002: recovery action for pfn map: Recovered" >>"$T/dev/kmsg"
 	# Of one failure the kernel says several lines; and the host has failures of its own.
-	echo "3,102,3;Memory failure: 0x420000002: Sending SIGBUS to qemu:900" >>"$T/dev/kmsg"
-	echo "3,103,3;Memory failure: 0x100: recovery action for dirty LRU page: Recovered" >>"$T/dev/kmsg"
+	printf '%s\n' "3,101,2;Memory failure: 0x420000002: recovery action for pfn map: Recovered" \
+		"3,102,3;Memory failure: 0x420000002: Sending SIGBUS to qemu:900" \
+		"3,103,3;Memory failure: 0x100: recovery action for dirty LRU page: Recovered" >>"$T/dev/kmsg"
 	told 10
 	mv "$T/$DEV" "$WORK/aside" && told 11
 	mv "$WORK/aside" "$T/$DEV" && told 12
