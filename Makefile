@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make demo       what this project is, in one VM (arm64, Debian's 6.12, a GH200 with 96 GiB)
+# make demo       what this project is, in one VM (arm64, Debian's 6.12, a GH200 with 96 GiB) and a guest in it
 # make check      the quick tests             make check-all   every lane of Debian's kernels
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
 # make mutants    every planted bug, in unit tests and VMs: which must see it

@@ -302,7 +302,7 @@ int main(int argc, char **argv)
 	demo_reset(p);
 	munmap((void *)(uintptr_t)p, gpu_window_size(&gpu, VFIO_USEMEM));
 	vfio_close(&gpu.vfio);
-	demo_title("All of this");
+	demo_title("Up to here");
 	demo_line("took", "%.1f s in the VM, %.1f s since it was switched on",
 		  ktap_now() - demo_start, ktap_now());
 	return 0;

@@ -83,6 +83,20 @@ static void ask_ok(const char *what, int gpu, uint64_t off, uint64_t bytes, uint
 	OK(!strcmp(answer, "ok"), "GPU %d, %s at 0x%" PRIx64 ": %s", gpu, what, off, answer);
 }
 
+/* For the story that the host tells. */
+static void tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+static void tell(const char *fmt, ...)
+{
+	char text[200];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	ask("tell %s", text);
+}
+
 /* What must be in the guest, by the rules of the hardware and the sizes that the host told. */
 static void learn(void)
 {
@@ -209,6 +223,7 @@ static void ids(void)
 		EQ(pci_attr_number(gpus[i].bdf, "vendor"), 0x10de, "GPU %d: vendor", i);
 		EQ(pci_attr_number(gpus[i].bdf, "device"), gpus[i].device, "GPU %d: device", i);
 		EQ(pci_attr_number(gpus[i].bdf, "class"), 0x030200, "GPU %d: class", i);
+		tell("%s is 10de:%04" PRIx64 ", a 3D controller", gpus[i].bdf, gpus[i].device);
 	}
 }
 
@@ -228,6 +243,7 @@ static void bars(void)
 			EQ(value & 0xf, BAR_FLAGS, "GPU %d: BAR%d: flags", i, bar);
 			OK(value & ~0xfULL, "GPU %d: BAR%d: no address", i, bar);
 			EQ(value & (size - 1) & ~0xfULL, 0, "GPU %d: BAR%d: alignment", i, bar);
+			tell("BAR%d: %llu MiB at 0x%llx", bar, size / MiB, value & ~0xfULL);
 		}
 		close(fd);
 	}
@@ -283,6 +299,8 @@ static void usemem(void)
 			ask_ok("fill", i, off, CHUNK, ~SEED(off));
 			expect(p, off, ~SEED(off), "written by the device");
 		}
+		tell("BAR4 mapped; from +0 to +0x%" PRIx64 " guest and device see the same bytes",
+		     gpus[i].usemem - 1);
 	}
 }
 
@@ -302,6 +320,7 @@ static void resmem(void)
 			ask_ok("fill", i, at, CHUNK, ~SEED(at));
 			expect(p, off, ~SEED(at), "written by the device");
 		}
+		tell("BAR2, the uncached window: the same");
 	}
 }
 
@@ -325,6 +344,7 @@ static void past_end(void)
 			EQ(p[at[k] / 8], UINT64_MAX, "GPU %d: written at 0x%" PRIx64, i, at[k]);
 		}
 		expect(p, end - CHUNK, SEED(end), "before the end");
+		tell("past the end of the memory: ~0");
 	}
 	OK(tails, "no GPU whose BAR4 has a tail");
 }

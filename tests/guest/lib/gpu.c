@@ -20,12 +20,12 @@ static void gpu_key(char *key, size_t size, const struct gpu_want *w)
 #undef S
 }
 
-void gpu_learn(struct gpu *g, int number)
+void gpu_learn(struct gpu *g, const char *name)
 {
 	char bdf[64];
 
 	memset(g, 0, sizeof(*g));
-	snprintf(g->name, sizeof(g->name), "t%d", number);
+	snprintf(g->name, sizeof(g->name), "%s", name);
 	sim_get(g->name, "bdf", bdf, sizeof(bdf));
 	snprintf(g->bdf, sizeof(g->bdf), "%.15s", bdf);
 	g->mem_base = sim_get_number(g->name, "mem_base");
@@ -35,6 +35,8 @@ void gpu_learn(struct gpu *g, int number)
 
 void gpu_make(struct gpu *g, int number, const struct gpu_want *w)
 {
+	char name[sizeof(g->name)];
+
 	snprintf(g->name, sizeof(g->name), "t%d", number);
 	sim_create(g->name);
 	gpu_set(g, "preset", w->preset ? w->preset : "tiny");
@@ -48,7 +50,8 @@ void gpu_make(struct gpu *g, int number, const struct gpu_want *w)
 	gpu_set(g, "device", w->device);
 	gpu_set(g, "training_ms", w->training_ms ? w->training_ms : "20");
 	gpu_set(g, "enable", "1");
-	gpu_learn(g, number);
+	snprintf(name, sizeof(name), "%s", g->name);
+	gpu_learn(g, name);
 }
 
 void gpu_fresh(struct gpu *g, const struct gpu_want *w)
@@ -71,7 +74,7 @@ void gpu_bind(struct gpu *g, const struct gpu_want *w)
 		snprintf(ktap_note(), KTAP_NOTE_SIZE, "%s", key);
 		return;
 	}
-	gpu_learn(g, 0);
+	gpu_learn(g, "t0");
 	sim_calm(g->name);
 	pci_bind(g->bdf, pci_driver_name());
 }

@@ -43,8 +43,8 @@ extern const struct gpu_want gpu_tails;
 
 /* Made and enabled, no driver bound. */
 void gpu_make(struct gpu *g, int number, const struct gpu_want *want);
-/* What an earlier case has made under this number. */
-void gpu_learn(struct gpu *g, int number);
+/* One that is there. */
+void gpu_learn(struct gpu *g, const char *name);
 /* A fresh one, whatever was there. */
 void gpu_fresh(struct gpu *g, const struct gpu_want *want);
 /* Made or taken over, and bound. */

@@ -240,6 +240,25 @@ static void guest_memory(const struct guest *g, bool fill, const char *args, cha
 			 got[i], want[i]);
 }
 
+static void guest_tell(const struct guest_run *r, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void guest_tell(const struct guest_run *r, const char *fmt, ...)
+{
+	char text[256];
+	va_list ap;
+	int n;
+
+	n = snprintf(text, sizeof(text), "%5.1f s  ", ktap_now() - r->start);
+	va_start(ap, fmt);
+	vsnprintf(text + n, sizeof(text) - (size_t)n, fmt, ap);
+	va_end(ap);
+	if (r->guest->tell)
+		r->guest->tell(text);
+	else
+		ktap_diag("%s: %s", r->guest->name, text);
+}
+
 static void guest_answer(struct guest_run *r, const char *question, char *answer, size_t size)
 {
 	const struct guest *g = r->guest;
@@ -251,9 +270,12 @@ static void guest_answer(struct guest_run *r, const char *question, char *answer
 
 		if (!role)
 			guest_fail(g, "it comes up once more");
-		ktap_diag("%s: up after %.1f s, as %s", g->name, ktap_now() - r->start, role);
+		guest_tell(r, "the guest is up");
 		r->boots++;
 		snprintf(answer, size, "%s", role);
+	} else if (!strncmp(question, "tell ", 5)) {
+		guest_tell(r, "%s", args);
+		snprintf(answer, size, "ok");
 	} else if (!strncmp(question, "gpu ", 4)) {
 		guest_describe(g, strtoul(args, NULL, 0), answer, size);
 	} else if (!strncmp(question, "fill ", 5)) {
@@ -344,7 +366,7 @@ void guest_run(const struct guest *g)
 	if (r.boots != boots)
 		guest_fail(g, "it came up %d times, not %d", r.boots, boots);
 	guest_judge(g);
-	ktap_diag("%s: power off after %.1f s", g->name, ktap_now() - r.start);
+	guest_tell(&r, "power off");
 }
 
 void guest_said_ok(const char *life, const char *name)

@@ -19,7 +19,8 @@ struct guest {
 	struct gpu *gpu[GUEST_GPUS];
 	/* What the guest is to do, one word a boot. */
 	const char *roles[3];
-	const char *vfio; /* more options of vfio-pci, each with a comma before */
+	void (*tell)(const char *text); /* what it has to say while it runs; NULL: a diagnostic */
+	const char *vfio;		/* more options of vfio-pci, each with a comma before */
 	unsigned int mem_mib;
 	double limit; /* seconds, from power-on to power-off */
 };

@@ -49,7 +49,7 @@ static void next_guest(void)
 	const struct guest g = {
 		.name = "next", .gpus = 1, .gpu = {&gpu[0]}, .roles = {"next"}, .limit = 200};
 
-	gpu_learn(&gpu[0], 0);
+	gpu_learn(&gpu[0], "t0");
 	EQ(pci_unbind(gpu[0].bdf), 0, "unbind: errno");
 	pci_bind(gpu[0].bdf, pci_driver_name());
 	guest_run(&g);
