@@ -7,6 +7,10 @@
 # backend reserves nothing, so pages cost the host what is really touched.
 
 ROOT_PORTS=4
+# As many as the functions of an AC922 with six GPUs, of two links each; for those
+# who source this.
+# shellcheck disable=SC2034
+AC922_PORTS=18
 # Whose QEMU runs guests in this machine: a Debian suite; empty: no guests.
 # shellcheck disable=SC2034 # read by vm/arch
 OPT_GUESTS=''
@@ -15,17 +19,30 @@ GPU_BUSES=() SERIAL_BUS='' NODEFAULTS=(-nodefaults)
 # Enough for four of the largest preset (276 GiB each).
 DEVICE_MEMORY_GIB=${COHGPU_DEVICE_MEMORY_GIB:-1120}
 
-# gpu_slots: a root port each, with a stock ivshmem function behind it. Ports
-# without hotplug: pciehp would wait for its time-outs in every reset. A machine
-# that comes with its ports names their buses in GPU_BUSES.
+# gpu_slots: a port each, with a stock ivshmem function behind it. Ports without
+# hotplug: pciehp would wait for its time-outs in every reset. A machine that
+# comes with its root ports names their buses in GPU_BUSES; where these are too
+# few, the last one carries a switch with a port for each that is missing.
 gpu_slots() {
-	local i bus
+	local i bus n=${#GPU_BUSES[@]} port switch=''
+	if [[ $n -gt 0 && $ROOT_PORTS -gt $n ]]; then
+		n=$((n - 1)) switch=1
+		printf '%s\n' -device "x3130-upstream,id=switch,bus=${GPU_BUSES[n]}"
+	fi
 	for ((i = 1; i <= ROOT_PORTS; i++)); do
-		bus=${GPU_BUSES[i - 1]:-}
-		[[ -n $bus ]] || printf '%s\n' \
-			-device "pcie-root-port,id=rp$i,bus=pcie.0,addr=0x1$i,chassis=$i,slot=$i,hotplug=off,x-speed=5"
+		bus=rp$i port=
+		if [[ $i -le $n ]]; then
+			bus=${GPU_BUSES[i - 1]}
+		elif [[ -n $switch ]]; then
+			port="xio3130-downstream,bus=switch"
+		elif [[ $i -le 4 ]]; then
+			port="pcie-root-port,bus=pcie.0,addr=0x1$i,x-speed=5"
+		else
+			port="pcie-root-port,bus=pcie.0,addr=0x1$((5 + (i - 5) / 8)).$(((i - 5) % 8)),multifunction=on,x-speed=5"
+		fi
+		[[ -z $port ]] || printf '%s\n' -device "$port,id=rp$i,chassis=$i,slot=$i,hotplug=off"
 		printf '%s\n' -object "memory-backend-ram,id=bar$i,size=16M,share=on" \
-			-device "ivshmem-plain,memdev=bar$i,bus=${bus:-rp$i}"
+			-device "ivshmem-plain,memdev=bar$i,bus=$bus"
 	done
 }
 

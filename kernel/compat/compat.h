@@ -18,6 +18,13 @@
 #endif
 #define COHERENT_EXPORT(symbol) EXPORT_SYMBOL_NS_GPL(symbol, COHERENT_NAMESPACE)
 
+/* The software node that a reference points at. */
+#ifdef COHGPU_HAVE_REFERENCE_SWNODE
+#define COMPAT_REFERENCE_NODE(ref) ((ref)->swnode)
+#else
+#define COMPAT_REFERENCE_NODE(ref) ((ref)->node)
+#endif
+
 #ifndef COHGPU_HAVE_VM_FLAGS_SET
 #define vm_flags_set(vma, flags) ((vma)->vm_flags |= (flags))
 #endif

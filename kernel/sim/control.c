@@ -123,6 +123,7 @@ static void sim_control_use(struct sim_gpu *gpu,
 	gpu->training = preset->training;
 	gpu->links = preset->links;
 	gpu->first_link = 0;
+	gpu->npu_number = SIM_NPU_OWN;
 	gpu->atsd = SIM_ATSD_MAX;
 	gpu->without[0] = 0;
 }
@@ -275,6 +276,24 @@ static ssize_t sim_control_set_first_link(struct sim_gpu *gpu,
 				     SIM_ATSD_MAX, page);
 }
 SIM_ATTR(first_link);
+
+static ssize_t sim_control_get_npu(struct sim_gpu *gpu, char *page)
+{
+	if (gpu->npu_number == SIM_NPU_OWN)
+		return sysfs_emit(page, "own\n");
+	return sysfs_emit(page, "%u\n", gpu->npu_number);
+}
+
+static ssize_t sim_control_set_npu(struct sim_gpu *gpu, const char *page)
+{
+	if (gpu->preset->links && sysfs_streq(page, "own")) {
+		gpu->npu_number = SIM_NPU_OWN;
+		return 0;
+	}
+	return sim_control_set_count(gpu, "npu", &gpu->npu_number, SIM_NPU_MAX,
+				     page);
+}
+SIM_ATTR(npu);
 
 static ssize_t sim_control_get_atsd(struct sim_gpu *gpu, char *page)
 {
@@ -458,6 +477,7 @@ static struct configfs_attribute *sim_control_attrs[] = {
 	&sim_control_attr_training_ms,
 	&sim_control_attr_links,
 	&sim_control_attr_first_link,
+	&sim_control_attr_npu,
 	&sim_control_attr_atsd,
 	&sim_control_attr_without,
 	&sim_control_attr_enable,

@@ -97,7 +97,7 @@ static int sim_enable_claim(struct sim_gpu *gpu)
 	gpu->resource = (struct resource){
 		.name = "cohgpu-sim",
 		.start = gpu->mem_base,
-		.end = end - 1,
+		.end = gpu->mem_base + sim_window(gpu) - 1,
 		.flags = IORESOURCE_MEM,
 	};
 	if (request_resource(&iomem_resource, &gpu->resource))

@@ -12,13 +12,12 @@
  *	host     ibm,mmio-atsd           the bridges' parent: ATSD registers
  *
  * A bridge is played on a stock function of its own, the first that is free
- * after the GPU's. The window is larger than the memory in it, and behind the
- * window lie the pages of the ATSD registers, which are memory that keeps what
- * is written to it.
+ * after the GPU's. The window is larger than the memory in it. Host bridge and
+ * link nodes' parent are the NPU's: npu.c.
  *
- * Software nodes point at each other in circles, so they are made and
- * registered together, before the functions come, and hung on the functions as
- * these are added to their buses.
+ * The nodes point at each other in circles, so they are made and registered
+ * together, before the functions come, and hung on the functions as these are
+ * added to their buses.
  */
 #define pr_fmt(fmt) "cohgpu-sim: " fmt
 
@@ -31,7 +30,8 @@
 #define SIM_LINKS_MAX 3
 #define SIM_LINK_SPEED 9
 #define SIM_LINK_PROPERTIES 6
-#define SIM_NODES (3 + 2 * SIM_LINKS_MAX)
+#define SIM_NODES (2 + 2 * SIM_LINKS_MAX)
+#define SIM_NODE_NAME 32
 
 /* What a GPU's own routing adds to an address. */
 #define SIM_TARGET BIT_ULL(46)
@@ -53,6 +53,8 @@ static const struct sim_preset sim_nvlink_bridge = {
  * @entries: of @node
  * @link_entries: of @link_node
  * @to_link: reference from @node to @link_node
+ * @name: of @node
+ * @link_name: of @link_node
  */
 struct sim_nvlink_link {
 	struct sim_gpu *bridge;
@@ -61,40 +63,42 @@ struct sim_nvlink_link {
 	struct property_entry entries[SIM_LINK_PROPERTIES + 1];
 	struct property_entry link_entries[2];
 	struct software_node_ref_args to_link;
+	char name[SIM_NODE_NAME];
+	char link_name[SIM_NODE_NAME];
 };
 
 /**
  * struct sim_nvlink - a GPU's surroundings
  * @gpu: the GPU
+ * @npu: what its links go to
  * @links: its links, as many as @gpu says
- * @host: node of the host bridge
  * @memory: node of the window
  * @node: the GPU's node
- * @host_entries: of @host
  * @memory_entries: of @memory
  * @entries: of @node
  * @to_gpu: reference to @node
  * @to_memory: reference to @memory
  * @to_bridges: references to the bridges' nodes
  * @reg: the window
- * @atsd: addresses of the ATSD registers
- * @nodes: all of them, parents first
+ * @nodes: all of them
+ * @name: of @node
+ * @memory_name: of @memory
  */
 struct sim_nvlink {
 	struct sim_gpu *gpu;
+	struct sim_npu *npu;
 	struct sim_nvlink_link links[SIM_LINKS_MAX];
-	struct software_node host;
 	struct software_node memory;
 	struct software_node node;
-	struct property_entry host_entries[2];
 	struct property_entry memory_entries[2];
 	struct property_entry entries[2];
 	struct software_node_ref_args to_gpu;
 	struct software_node_ref_args to_memory;
 	struct software_node_ref_args to_bridges[SIM_LINKS_MAX];
 	u64 reg[2];
-	u64 atsd[SIM_ATSD_MAX];
 	const struct software_node *nodes[SIM_NODES + 1];
+	char name[SIM_NODE_NAME];
+	char memory_name[SIM_NODE_NAME];
 };
 
 /* Is @name one of the words that firmware leaves out? */
@@ -112,8 +116,9 @@ static bool sim_nvlink_lacks(struct sim_gpu *gpu, const char *name)
 	return false;
 }
 
-static void sim_nvlink_entry(struct sim_gpu *gpu, struct property_entry *list,
-			     struct property_entry entry)
+/* Add a property, unless firmware leaves it out. */
+void sim_nvlink_entry(struct sim_gpu *gpu, struct property_entry *list,
+		      struct property_entry entry)
 {
 	if (sim_nvlink_lacks(gpu, entry.name))
 		return;
@@ -126,11 +131,15 @@ static void sim_nvlink_fill_link(struct sim_nvlink *nvlink, unsigned int i)
 {
 	struct sim_nvlink_link *link = &nvlink->links[i];
 	struct sim_gpu *gpu = nvlink->gpu;
+	unsigned int index = gpu->first_link + i;
 
+	snprintf(link->name, sizeof(link->name), "pci@%u", index);
+	snprintf(link->link_name, sizeof(link->link_name), "link@%u", index);
 	sim_nvlink_entry(gpu, link->link_entries,
-			 PROPERTY_ENTRY_U32("ibm,npu-link-index",
-					    gpu->first_link + i));
+			 PROPERTY_ENTRY_U32("ibm,npu-link-index", index));
+	link->link_node.name = link->link_name;
 	link->link_node.properties = link->link_entries;
+	link->link_node.parent = sim_npu_adapter(nvlink->npu);
 	link->to_link = SOFTWARE_NODE_REFERENCE(&link->link_node);
 
 	sim_nvlink_entry(gpu, link->entries,
@@ -148,8 +157,9 @@ static void sim_nvlink_fill_link(struct sim_nvlink *nvlink, unsigned int i)
 	sim_nvlink_entry(gpu, link->entries,
 			 PROPERTY_ENTRY_U32("ibm,nvlink-speed",
 					    SIM_LINK_SPEED));
+	link->node.name = link->name;
 	link->node.properties = link->entries;
-	link->node.parent = &nvlink->host;
+	link->node.parent = sim_npu_host(nvlink->npu);
 	nvlink->to_bridges[i] = SOFTWARE_NODE_REFERENCE(&link->node);
 }
 
@@ -160,31 +170,27 @@ static void sim_nvlink_fill(struct sim_nvlink *nvlink)
 
 	nvlink->reg[0] = gpu->mem_base;
 	nvlink->reg[1] = gpu->preset->window;
-	for (i = 0; i < gpu->atsd; i++)
-		nvlink->atsd[i] = gpu->mem_base + gpu->preset->window +
-				  i * SIM_ATSD_BYTES;
+	snprintf(nvlink->name, sizeof(nvlink->name), "gpu@%llx",
+		 gpu->mem_base);
+	snprintf(nvlink->memory_name, sizeof(nvlink->memory_name),
+		 "memory@%llx", gpu->mem_base);
 
 	nvlink->to_gpu = SOFTWARE_NODE_REFERENCE(&nvlink->node);
 	nvlink->to_memory = SOFTWARE_NODE_REFERENCE(&nvlink->memory);
 	for (i = 0; i < gpu->links; i++)
 		sim_nvlink_fill_link(nvlink, i);
 
-	if (gpu->atsd)
-		sim_nvlink_entry(gpu, nvlink->host_entries,
-				 PROPERTY_ENTRY_U64_ARRAY_LEN("ibm,mmio-atsd",
-							      nvlink->atsd,
-							      gpu->atsd));
 	sim_nvlink_entry(gpu, nvlink->memory_entries,
 			 PROPERTY_ENTRY_U64_ARRAY_LEN("reg", nvlink->reg, 2));
 	sim_nvlink_entry(gpu, nvlink->entries,
 			 PROPERTY_ENTRY_REF_ARRAY_LEN("ibm,npu",
 						      nvlink->to_bridges,
 						      gpu->links));
-	nvlink->host.properties = nvlink->host_entries;
+	nvlink->memory.name = nvlink->memory_name;
 	nvlink->memory.properties = nvlink->memory_entries;
+	nvlink->node.name = nvlink->name;
 	nvlink->node.properties = nvlink->entries;
 
-	nvlink->nodes[n++] = &nvlink->host;
 	nvlink->nodes[n++] = &nvlink->memory;
 	nvlink->nodes[n++] = &nvlink->node;
 	for (i = 0; i < gpu->links; i++) {
@@ -207,14 +213,23 @@ int sim_nvlink_start(struct sim_gpu *gpu)
 	if (!nvlink)
 		return -ENOMEM;
 	nvlink->gpu = gpu;
-	sim_nvlink_fill(nvlink);
-	ret = software_node_register_node_group(nvlink->nodes);
-	if (ret) {
-		kfree(nvlink);
-		return ret;
+	nvlink->npu = sim_npu_get(gpu);
+	if (IS_ERR(nvlink->npu)) {
+		ret = PTR_ERR(nvlink->npu);
+		goto out_free;
 	}
+	sim_nvlink_fill(nvlink);
+	ret = sim_tree_register(nvlink->nodes);
+	if (ret)
+		goto out_npu;
 	gpu->nvlink = nvlink;
 	return 0;
+
+out_npu:
+	sim_npu_put(nvlink->npu, gpu);
+out_free:
+	kfree(nvlink);
+	return ret;
 }
 
 /* When all functions are gone. */
@@ -222,7 +237,8 @@ void sim_nvlink_stop(struct sim_gpu *gpu)
 {
 	if (!gpu->nvlink)
 		return;
-	software_node_unregister_node_group(gpu->nvlink->nodes);
+	sim_tree_unregister(gpu->nvlink->nodes);
+	sim_npu_put(gpu->nvlink->npu, gpu);
 	kfree(gpu->nvlink);
 	gpu->nvlink = NULL;
 }
@@ -331,7 +347,7 @@ void sim_nvlink_describe(struct sim_gpu *gpu, struct device *dev)
 		if (nvlink->links[i].bridge == gpu)
 			node = &nvlink->links[i].node;
 	}
-	ret = device_add_software_node(dev, node);
+	ret = sim_tree_hang(dev, node);
 	if (ret)
 		pr_err("%s: properties: add to %s: error %d\n", sim_name(gpu),
 		       dev_name(dev), ret);
@@ -339,5 +355,5 @@ void sim_nvlink_describe(struct sim_gpu *gpu, struct device *dev)
 
 void sim_nvlink_undescribe(struct device *dev)
 {
-	device_remove_software_node(dev);
+	sim_tree_unhang(dev);
 }

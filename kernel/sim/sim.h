@@ -23,6 +23,7 @@
 #include <linux/ioport.h>
 #include <linux/mutex.h>
 #include <linux/pci.h>
+#include <linux/property.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/workqueue.h>
@@ -34,6 +35,8 @@
 #define SIM_PLATFORM "platform"
 #define SIM_MS_MAX (10 * 60 * MSEC_PER_SEC)
 #define SIM_WITHOUT 160
+#define SIM_NPU_OWN U32_MAX
+#define SIM_NPU_MAX 7
 
 enum sim_reset_kind { SIM_RESET_FLR, SIM_RESET_HOT, SIM_RESET_PM, SIM_RESETS };
 
@@ -166,7 +169,9 @@ struct sim_nvlink;
  * @scrub: what of memory a reset clears
  * @links: NVLinks to it
  * @first_link: index of the first of them at its host bridge
- * @atsd: ATSD registers that the host bridge's firmware lists
+ * @npu_number: of the NPU that they go to; SIM_NPU_OWN: its own
+ * @atsd: ATSD registers that the host bridge's firmware lists, if it brings the
+ *	  NPU
  * @without: names of NVLink properties that firmware leaves out
  * @nvlink: what is around it on NVLink, NULL: nothing
  * @enabled: it exists; changes with @alive held for writing
@@ -229,6 +234,7 @@ struct sim_gpu {
 	enum sim_scrub scrub;
 	u32 links;
 	u32 first_link;
+	u32 npu_number;
 	u32 atsd;
 	char without[SIM_WITHOUT];
 	struct sim_nvlink *nvlink;
@@ -284,12 +290,17 @@ static inline const char *sim_name(struct sim_gpu *gpu)
 #define SIM_ATSD_BYTES SZ_64K
 #define SIM_ATSD_MAX 8
 
-/* Bytes from @mem_base on that are the GPU's: its window, its ATSD registers. */
+/* Bytes from @mem_base on in which its memory is. */
+static inline u64 sim_window(const struct sim_gpu *gpu)
+{
+	return gpu->preset->window ?: gpu->mem_size;
+}
+
+/* With the registers of the NPU that it may bring. */
 static inline u64 sim_span(const struct sim_gpu *gpu)
 {
-	if (!gpu->preset->window)
-		return gpu->mem_size;
-	return gpu->preset->window + SIM_ATSD_MAX * SIM_ATSD_BYTES;
+	return sim_window(gpu) +
+	       (gpu->preset->window ? SIM_ATSD_MAX * SIM_ATSD_BYTES : 0);
 }
 
 /* preset.c */
@@ -326,12 +337,51 @@ int sim_firmware_init(void);
 void sim_firmware_exit(void);
 
 /* nvlink.c */
+void sim_nvlink_entry(struct sim_gpu *gpu, struct property_entry *list,
+		      struct property_entry entry);
 int sim_nvlink_start(struct sim_gpu *gpu);
 int sim_nvlink_join(struct sim_gpu *gpu);
 void sim_nvlink_leave(struct sim_gpu *gpu);
 void sim_nvlink_stop(struct sim_gpu *gpu);
 void sim_nvlink_describe(struct sim_gpu *gpu, struct device *dev);
 void sim_nvlink_undescribe(struct device *dev);
+
+/* npu.c */
+struct sim_npu *sim_npu_get(struct sim_gpu *gpu);
+void sim_npu_put(struct sim_npu *npu, struct sim_gpu *gpu);
+const struct software_node *sim_npu_host(const struct sim_npu *npu);
+const struct software_node *sim_npu_adapter(const struct sim_npu *npu);
+
+/* tree.c: nodes of the machine's device tree, or software nodes */
+#if defined(CONFIG_PPC_POWERNV) && defined(COHGPU_HAVE_OF_CHANGESET_NODE)
+#define SIM_TREE 1
+int sim_tree_register(const struct software_node **nodes);
+void sim_tree_unregister(const struct software_node **nodes);
+int sim_tree_hang(struct device *dev, const struct software_node *node);
+void sim_tree_unhang(struct device *dev);
+#else
+#define SIM_TREE 0
+static inline int sim_tree_register(const struct software_node **nodes)
+{
+	return software_node_register_node_group(nodes);
+}
+
+static inline void sim_tree_unregister(const struct software_node **nodes)
+{
+	software_node_unregister_node_group(nodes);
+}
+
+static inline int sim_tree_hang(struct device *dev,
+				const struct software_node *node)
+{
+	return device_add_software_node(dev, node);
+}
+
+static inline void sim_tree_unhang(struct device *dev)
+{
+	device_remove_software_node(dev);
+}
+#endif
 
 /* platform.c */
 void sim_platform_init(struct dentry *root);

@@ -55,6 +55,7 @@ void nvlink_make(struct nvlink *n, int number, const struct nvlink_want *w)
 	nvlink_set(name, "preset", w->preset ? w->preset : "v100-16");
 	nvlink_set(name, "links", w->links);
 	nvlink_set(name, "first_link", w->first_link);
+	nvlink_set(name, "npu", w->npu);
 	nvlink_set(name, "atsd", w->atsd);
 	nvlink_set(name, "without", w->without);
 	sim_set(name, "enable", "1");
@@ -73,10 +74,8 @@ void nvlink_bind(struct nvlink *n)
 		pci_bind(n->bridge[i].bdf, NVLINK_DRIVER);
 }
 
-void nvlink_open(struct nvlink *n, const struct nvlink_want *w)
+void nvlink_open_bound(struct nvlink *n)
 {
-	nvlink_make(n, 0, w);
-	nvlink_bind(n);
 	vfio_open(&n->gpu.vfio, n->gpu.bdf);
 	vfio_memory_enable(&n->gpu.vfio, true);
 	sim_train(n->gpu.name);
@@ -86,6 +85,13 @@ void nvlink_open(struct nvlink *n, const struct nvlink_want *w)
 		memcpy(bdf, n->bridge[i].bdf, sizeof(bdf));
 		vfio_open(&n->bridge[i], bdf);
 	}
+}
+
+void nvlink_open(struct nvlink *n, const struct nvlink_want *w)
+{
+	nvlink_make(n, 0, w);
+	nvlink_bind(n);
+	nvlink_open_bound(n);
 }
 
 void nvlink_close(struct nvlink *n)

@@ -18,6 +18,7 @@ struct nvlink_want {
 	const char *preset; /* NULL: v100-16 */
 	const char *links;
 	const char *first_link;
+	const char *npu;
 	const char *atsd;
 	const char *without;
 };
@@ -48,6 +49,8 @@ void nvlink_make(struct nvlink *n, int number, const struct nvlink_want *want);
 /* All functions bound to the driver and opened, the GPU's memory enabled and trained. */
 void nvlink_open(struct nvlink *n, const struct nvlink_want *want);
 void nvlink_bind(struct nvlink *n);
+/* The same, of what is bound. */
+void nvlink_open_bound(struct nvlink *n);
 void nvlink_close(struct nvlink *n);
 
 /* What is stored through @p is at @dev in device memory, and the reverse. */

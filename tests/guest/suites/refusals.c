@@ -88,13 +88,14 @@ static const struct rf_value {
 	{"links", "1", "of a preset on NVLink"},
 	{"first_link", "0", "of a preset on NVLink"},
 	{"atsd", "0", "of a preset on NVLink"},
+	{"npu", "own", "of a preset on NVLink"},
 	{"without", RF_LONG, "shorter"},
 };
 
 static const struct rf_value rf_nvlink[] = {
-	{"links", "4", "the preset allows"},
-	{"first_link", "9", "the preset allows"},
-	{"atsd", "some", "the preset allows"},
+	{"links", "4", "the preset allows"},   {"first_link", "9", "the preset allows"},
+	{"atsd", "some", "the preset allows"}, {"npu", "8", "the preset allows"},
+	{"npu", "mine", "the preset allows"},
 };
 
 static void rf_settings_refused(const struct rf_value *r, size_t n)
@@ -130,10 +131,10 @@ static void settings_nvlink(void)
 /* Nothing but `enable` can be written while a GPU is enabled. */
 static void settings_while_enabled(void)
 {
-	const char *const files[] = {"bdf",	  "preset",	"mem_base",  "mem_size",
-				     "vendor",	  "device",	"bar0_size", "properties",
-				     "prop_base", "prop_size",	"scrub",     "training_ms",
-				     "links",	  "first_link", "atsd",	     "without"};
+	const char *const files[] = {
+		"bdf",	     "preset",	   "mem_base",	"mem_size",  "vendor", "device",
+		"bar0_size", "properties", "prop_base", "prop_size", "scrub",  "training_ms",
+		"links",     "first_link", "npu",	"atsd",	     "without"};
 	char was[64], is[64];
 
 	rf_make();
