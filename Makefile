@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
-# make demo       what this project is, in one VM (arm64, Debian's 6.12, a GH200 with 96 GiB) and a guest in it
+# make demo       what this project is, in one VM (arm64, Debian's 6.12, a GH200 with 96 GiB) and a guest in it;
+#                 PRESET=v100-32: the same of a V100 on POWER9
 # make check      the quick tests             make check-all   every lane of Debian's kernels
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
 # make mutants    every planted bug, in unit tests and VMs: which must see it
@@ -12,7 +13,7 @@
 .PHONY: demo check check-all fuzz mutants modules tool deb setup fetch format clean
 
 demo:
-	@vm/demo
+	@vm/demo $(PRESET)
 
 check:
 	@COHGPU_QUICK=$${COHGPU_QUICK-1} vm/matrix quick

@@ -9,50 +9,16 @@
 #include <dirent.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "gpu.h"
+#include "story.h"
 
 static struct gpu gpu;
 static double demo_start;
-
-static void demo_title(const char *text)
-{
-	printf("\n%s\n", text);
-}
-
-static void demo_line(const char *what, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void demo_line(const char *what, const char *fmt, ...)
-{
-	va_list ap;
-
-	printf("  %-18s", what);
-	va_start(ap, fmt);
-	vprintf(fmt, ap);
-	va_end(ap);
-	printf("\n");
-}
-
-static const char *demo_size(uint64_t n)
-{
-	static char text[4][32];
-	static unsigned int turn;
-	char *t = text[turn++ % 4];
-
-	if (n >= GiB && n % GiB == 0)
-		snprintf(t, sizeof(text[0]), "%llu GiB", (unsigned long long)(n / GiB));
-	else if (n >= MiB && n % MiB == 0)
-		snprintf(t, sizeof(text[0]), "%llu MiB", (unsigned long long)(n / MiB));
-	else
-		snprintf(t, sizeof(text[0]), "%llu KiB", (unsigned long long)(n / KiB));
-	return t;
-}
 
 static bool demo_first_gpu(char *name, size_t size)
 {
@@ -69,25 +35,6 @@ static bool demo_first_gpu(char *name, size_t size)
 	if (dir)
 		closedir(dir);
 	return found;
-}
-
-static void demo_machine(void)
-{
-	char iommu[64] = "none";
-	struct utsname u;
-	DIR *dir = opendir("/sys/class/iommu");
-	struct dirent *e;
-
-	uname(&u);
-	while (dir && (e = readdir(dir)))
-		if (e->d_name[0] != '.')
-			snprintf(iommu, sizeof(iommu), "%.60s", e->d_name);
-	OK(strcmp(iommu, "none"), "no IOMMU in this machine");
-	demo_title("The machine");
-	demo_line("kernel", "Linux %s, %s, pages of %s", u.release, u.machine,
-		  demo_size(util_page()));
-	demo_line("memory", "%lld MiB that the kernel knows of; IOMMU %s",
-		  util_field("/proc/meminfo", "MemTotal") / 1024, iommu);
 }
 
 static void demo_gpu(const char *name)
@@ -120,12 +67,12 @@ static void demo_gpu(const char *name)
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (names[i].device == device)
 			model = names[i].name;
-	demo_title("The GPU, as PCI and firmware describe it");
-	demo_line(gpu.bdf, "10de:%04x NVIDIA %s, 3D controller; BAR0 %s", (unsigned int)device,
-		  model, demo_size(pci_bar_size(gpu.bdf, 0)));
-	demo_line("coherent memory", "%s at 0x%llx..0x%llx, in no BAR, not the kernel's",
-		  demo_size(gpu.mem_size), (unsigned long long)gpu.mem_base,
-		  (unsigned long long)(gpu.mem_base + gpu.mem_size - 1));
+	story_title("The GPU, as PCI and firmware describe it");
+	story_line(gpu.bdf, "10de:%04x NVIDIA %s, 3D controller; BAR0 %s", (unsigned int)device,
+		   model, story_size(pci_bar_size(gpu.bdf, 0)));
+	story_line("coherent memory", "%s at 0x%llx..0x%llx, in no BAR, not the kernel's",
+		   story_size(gpu.mem_size), (unsigned long long)gpu.mem_base,
+		   (unsigned long long)(gpu.mem_base + gpu.mem_size - 1));
 }
 
 static void demo_bind(void)
@@ -142,12 +89,12 @@ static void demo_bind(void)
 	EQ(pci_attr(gpu.bdf, "coherent_memory/state", state, sizeof(state)), 0, "state: errno");
 	OK(!strcmp(state, "present"), "coherent_memory/state: %s", state);
 	EQ(pci_attr_number(gpu.bdf, "coherent_memory/usemem_base"), gpu.mem_base, "usemem_base");
-	demo_title("Bound to our driver");
-	demo_line("driver", "%s, IOMMU group %d, in %.0f ms", pci_driver_name(),
-		  pci_iommu_group(gpu.bdf), start * 1000);
-	demo_line("coherent_memory/", "state %s, usemem %s, resmem %s", state,
-		  demo_size(pci_attr_number(gpu.bdf, "coherent_memory/usemem_length")),
-		  demo_size(pci_attr_number(gpu.bdf, "coherent_memory/resmem_length")));
+	story_title("Bound to our driver");
+	story_line("driver", "%s, IOMMU group %d, in %.0f ms", pci_driver_name(),
+		   pci_iommu_group(gpu.bdf), start * 1000);
+	story_line("coherent_memory/", "state %s, usemem %s, resmem %s", state,
+		   story_size(pci_attr_number(gpu.bdf, "coherent_memory/usemem_length")),
+		   story_size(pci_attr_number(gpu.bdf, "coherent_memory/resmem_length")));
 }
 
 static void demo_window(int index, const char *what)
@@ -159,8 +106,8 @@ static void demo_window(int index, const char *what)
 	EQ(r->areas, 1, "region %d: sparse areas", index);
 	EQ(r->area_size, gpu_window_size(&gpu, index), "region %d: memory", index);
 	snprintf(name, sizeof(name), "BAR%d", index);
-	demo_line(name, "%s, %s of memory behind it: %s", demo_size(r->size),
-		  demo_size(r->area_size), what);
+	story_line(name, "%s, %s of memory behind it: %s", story_size(r->size),
+		   story_size(r->area_size), what);
 }
 
 static void demo_regions(void)
@@ -169,18 +116,18 @@ static void demo_regions(void)
 
 	vfio_open(&gpu.vfio, gpu.bdf);
 	vfio_memory_enable(&gpu.vfio, true);
-	demo_title("The device, as a VFIO client sees it");
-	demo_line("open", "container, group, type 1 IOMMU, device: %.0f ms",
-		  (ktap_now() - start) * 1000);
+	story_title("The device, as a VFIO client sees it");
+	story_line("open", "container, group, type 1 IOMMU, device: %.0f ms",
+		   (ktap_now() - start) * 1000);
 	EQ(gpu.vfio.region[0].size, pci_bar_size(gpu.bdf, 0), "BAR0");
-	demo_line("BAR0", "%s, the real registers", demo_size(gpu.vfio.region[0].size));
+	story_line("BAR0", "%s, the real registers", story_size(gpu.vfio.region[0].size));
 	demo_window(VFIO_RESMEM, "resmem, write-combining");
 	demo_window(VFIO_USEMEM, "usemem, cacheable");
 }
 
 static void demo_sizing(void)
 {
-	demo_title("Config space");
+	story_title("Config space");
 	for (int bar = 2; bar <= 4; bar += 2) {
 		unsigned int reg = PCI_BASE_ADDRESS_0 + 4 * bar;
 		uint64_t got;
@@ -190,8 +137,8 @@ static void demo_sizing(void)
 		got = vfio_cfg64(&gpu.vfio, reg);
 		EQ(got, ~(gpu.vfio.region[bar].size - 1) | 0xc, "BAR%d sized", bar);
 		snprintf(name, sizeof(name), "BAR%d at 0x%02x", bar, reg);
-		demo_line(name, "all-ones reads 0x%016llx: %s, 64-bit, prefetchable",
-			  (unsigned long long)got, demo_size(~(got & ~0xfULL) + 1));
+		story_line(name, "all-ones reads 0x%016llx: %s, 64-bit, prefetchable",
+			   (unsigned long long)got, story_size(~(got & ~0xfULL) + 1));
 		vfio_cfg_set64(&gpu.vfio, reg, 0x40ULL << 40 | (uint64_t)bar << 32);
 	}
 }
@@ -214,8 +161,8 @@ static void demo_place(volatile char *p, uint64_t off, int index, const char *wh
 	for (size_t i = 0; i < sizeof(seen); i++)
 		seen[i] = p[off + i];
 	OK(!memcmp(seen, text, sizeof(text)), "%s: the CPU sees '%.31s'", what, seen);
-	demo_line(what, "+0x%010llx: both ways, the same bytes on both sides (%.1f ms)",
-		  (unsigned long long)off, (ktap_now() - start) * 1000);
+	story_line(what, "+0x%010llx: both ways, the same bytes on both sides (%.1f ms)",
+		   (unsigned long long)off, (ktap_now() - start) * 1000);
 }
 
 static volatile char *demo_bytes(void)
@@ -224,11 +171,11 @@ static volatile char *demo_bytes(void)
 	double start = ktap_now();
 	volatile char *use, *res;
 
-	demo_title("Bytes, through mmap on one side and the device's own view on the other");
+	story_title("Bytes, through mmap on one side and the device's own view on the other");
 	use = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, size);
 	res = vfio_map(&gpu.vfio, VFIO_RESMEM, 0, gpu_window_size(&gpu, VFIO_RESMEM));
-	demo_line("mmap", "%s and %s in %.1f ms", demo_size(size),
-		  demo_size(gpu_window_size(&gpu, VFIO_RESMEM)), (ktap_now() - start) * 1000);
+	story_line("mmap", "%s and %s in %.1f ms", story_size(size),
+		   story_size(gpu_window_size(&gpu, VFIO_RESMEM)), (ktap_now() - start) * 1000);
 	demo_place(use, 0, VFIO_USEMEM, "usemem, start");
 	demo_place(use, (size / 2) & ~(page - 1), VFIO_USEMEM, "usemem, middle");
 	demo_place(use, size - page, VFIO_USEMEM, "usemem, last page");
@@ -250,8 +197,8 @@ static void demo_tail(void)
 		EQ(buf[i], 0xff, "tail + %zu", i);
 	EQ(vfio_map_errno(&gpu.vfio, VFIO_USEMEM, size, util_page(), PROT_READ, MAP_SHARED), EINVAL,
 	   "mmap of the tail: errno");
-	demo_line("the tail", "%s of BAR4 without memory: reads ~0, cannot be mapped",
-		  demo_size(bar - size));
+	story_line("the tail", "%s of BAR4 without memory: reads ~0, cannot be mapped",
+		   story_size(bar - size));
 }
 
 static void demo_reset(volatile char *p)
@@ -260,7 +207,7 @@ static void demo_reset(volatile char *p)
 	uint64_t value;
 	volatile uint64_t *word = (volatile uint64_t *)(p + GiB);
 
-	demo_title("A reset");
+	story_title("A reset");
 	*word = 0x5afe;
 	sim_fault(gpu.name, "training_ms", "1500");
 	sim_fault(gpu.name, "ras_events", "0");
@@ -268,21 +215,21 @@ static void demo_reset(volatile char *p)
 	EQ(vfio_reset(&gpu.vfio), 0, "VFIO_DEVICE_RESET: errno");
 	vfio_memory_enable(&gpu.vfio, true);
 	EQ(vfio_cfg64(&gpu.vfio, PCI_BASE_ADDRESS_4), 0xc, "BAR4 after the reset");
-	demo_line("VFIO_DEVICE_RESET", "%.0f ms; BAR2 and BAR4 read 0 with their flags",
-		  (ktap_now() - start) * 1000);
+	story_line("VFIO_DEVICE_RESET", "%.0f ms; BAR2 and BAR4 read 0 with their flags",
+		   (ktap_now() - start) * 1000);
 	EQ(sim_state(gpu.name, "ready"), 0, "ready right after the reset");
 	start = ktap_now();
 	EQ(vfio_touch_read(word, &value), 0, "signal at the load after the reset");
 	EQ(sim_state(gpu.name, "ready"), 1, "ready after the load");
 	EQ(sim_state(gpu.name, "ras_events"), 0, "accesses before readiness");
-	demo_line("the next load", "waited %.2f s for C2C and HBM training, then came back",
-		  ktap_now() - start);
-	demo_line("RAS events", "0 accesses to the memory before it was ready");
+	story_line("the next load", "waited %.2f s for C2C and HBM training, then came back",
+		   ktap_now() - start);
+	story_line("RAS events", "0 accesses to the memory before it was ready");
 	vfio_memory_enable(&gpu.vfio, false);
 	EQ(vfio_touch_read(word, &value), SIGBUS, "load with memory enable off");
 	vfio_memory_enable(&gpu.vfio, true);
 	EQ(vfio_touch_read(word, &value), 0, "load with memory enable on");
-	demo_line("memory enable", "off: SIGBUS; on: the mapping is back");
+	story_line("memory enable", "off: SIGBUS; on: the mapping is back");
 	sim_fault(gpu.name, "training_ms", "20");
 }
 
@@ -292,7 +239,7 @@ int main(int argc, char **argv)
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	demo_start = ktap_now();
-	demo_machine();
+	story_machine();
 	demo_gpu(argc > 1 ? argv[1] : NULL);
 	demo_bind();
 	demo_regions();
@@ -302,8 +249,8 @@ int main(int argc, char **argv)
 	demo_reset(p);
 	munmap((void *)(uintptr_t)p, gpu_window_size(&gpu, VFIO_USEMEM));
 	vfio_close(&gpu.vfio);
-	demo_title("Up to here");
-	demo_line("took", "%.1f s in the VM, %.1f s since it was switched on",
-		  ktap_now() - demo_start, ktap_now());
+	story_title("Up to here");
+	story_line("took", "%.1f s in the VM, %.1f s since it was switched on",
+		   ktap_now() - demo_start, ktap_now());
 	return 0;
 }
