@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "edu.h"
 #include "nvlink.h"
 #include "power.h"
 #include "story.h"

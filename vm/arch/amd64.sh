@@ -20,5 +20,6 @@ THREADS=single
 MEM_VISIBLE=2
 MEM_ARG=4G
 MACHINE=(-M q35,kernel-irqchip=split,memory-backend=ram -cpu max,vendor=GenuineIntel,la57=off,phys-bits=46
-	-device intel-iommu,intremap=on,aw-bits=48)
+	-device intel-iommu,intremap=on,aw-bits=48
+	-device edu,bus=pcie.0,addr=0x18)
 CMDLINE="intel_iommu=on tsc=unstable no_timer_check"

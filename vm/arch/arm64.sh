@@ -12,5 +12,6 @@ IMAGE=arch/arm64/boot/Image
 THREADS=multi
 MEM_VISIBLE=3
 MEM_ARG=3G
-MACHINE=(-M "virt,gic-version=3,iommu=smmuv3,memory-backend=ram${OPT_GUESTS:+,virtualization=on}" -cpu neoverse-n1)
+MACHINE=(-M "virt,gic-version=3,iommu=smmuv3,memory-backend=ram${OPT_GUESTS:+,virtualization=on}" -cpu neoverse-n1
+	-device edu,bus=pcie.0,addr=0x18)
 CMDLINE=""

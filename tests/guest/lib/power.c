@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "power.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -12,15 +11,6 @@
 
 #include "ktap.h"
 #include "util.h"
-
-#define EDU_ID	   0x010000ed
-#define EDU_BUFFER 0x40000
-#define EDU_SRC	   0x80
-#define EDU_DST	   0x88
-#define EDU_COUNT  0x90
-#define EDU_DMA	   0x98
-#define EDU_START  1
-#define EDU_TO_RAM 2
 
 void guest_make(struct power_guest *g)
 {
@@ -149,52 +139,4 @@ void tce_window(const struct vfio_dev *v)
 		   POWER_IOVA + 64 * MiB <=
 			   info.dma32_window_start + (uint64_t)info.dma32_window_size,
 	   "TCE window 0x%x + 0x%x", info.dma32_window_start, info.dma32_window_size);
-}
-
-void edu_open(struct vfio_dev *edu, int container)
-{
-	char bdf[PCI_BDF_SIZE];
-
-	OK(pci_find(0x1234, 0x11e8, NULL, bdf), "no edu function in this machine");
-	pci_bind(bdf, "vfio-pci");
-	if (container < 0) {
-		EQ(power_open(edu, bdf, 1, NULL), 0, "edu: open: errno");
-	} else {
-		power_group(edu, bdf);
-		EQ(ioctl(edu->group, VFIO_GROUP_SET_CONTAINER, &container), 0,
-		   "edu in another's container");
-		EQ(power_device(edu), 0, "edu: open: errno");
-	}
-	vfio_cfg_set16(edu, PCI_COMMAND, PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER);
-}
-
-/* QEMU gives this device's registers the byte order of the machine that it was built for. */
-static uint32_t edu_order(const struct vfio_dev *edu, uint32_t value)
-{
-	uint32_t id;
-
-	vfio_get(edu, VFIO_PCI_BAR0_REGION_INDEX, 0, &id, sizeof(id));
-	return le32toh(id) == EDU_ID ? htole32(value) : htobe32(value);
-}
-
-static void edu_set(const struct vfio_dev *edu, uint64_t reg, uint32_t value)
-{
-	value = edu_order(edu, value);
-	vfio_put(edu, VFIO_PCI_BAR0_REGION_INDEX, reg, &value, sizeof(value));
-}
-
-void edu_copy(const struct vfio_dev *edu, uint32_t iova, uint32_t count, bool to_ram)
-{
-	const uint32_t start = edu_order(edu, EDU_START);
-	uint32_t busy = start;
-
-	edu_set(edu, EDU_SRC, to_ram ? EDU_BUFFER : iova);
-	edu_set(edu, EDU_DST, to_ram ? iova : EDU_BUFFER);
-	edu_set(edu, EDU_COUNT, count);
-	edu_set(edu, EDU_DMA, EDU_START | (to_ram ? EDU_TO_RAM : 0));
-	for (int i = 0; i < 500 && busy & start; i++) {
-		ktap_sleep(0.01);
-		vfio_get(edu, VFIO_PCI_BAR0_REGION_INDEX, EDU_DMA, &busy, sizeof(busy));
-	}
-	EQ(busy & start, 0, "edu does not come to an end");
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * What POWER has of its own for a VFIO client: containers that map by translation control entries,
- * in two versions, and guests with a number in the hardware. And a function that copies by DMA when
- * it is told to (QEMU's edu), to see what others see.
+ * in two versions, and guests with a number in the hardware.
  */
 #ifndef POWER_H
 #define POWER_H
@@ -11,8 +10,6 @@
 
 /* Where the cases map; inside the window that every group has. */
 #define POWER_IOVA 0x100000
-/* What edu copies at once: half of its buffer, as it refuses the whole. */
-#define EDU_COPY 2048
 
 struct power_guest {
 	int kvm, vm, vfio;
@@ -34,10 +31,5 @@ int tce_register(const struct vfio_dev *v, void *p, uint64_t bytes);
 int tce_unregister(const struct vfio_dev *v, void *p, uint64_t bytes);
 /* Version 2: a container's first registration, after which it has a window. */
 void tce_window(const struct vfio_dev *v);
-
-/* The function that copies, in @container; -1: in one of its own, of version 1. */
-void edu_open(struct vfio_dev *edu, int container);
-/* Between its buffer and @iova, which others see. */
-void edu_copy(const struct vfio_dev *edu, uint32_t iova, uint32_t count, bool to_ram);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "edu.h"
 #include "nvlink.h"
 #include "power.h"
 
@@ -191,6 +192,7 @@ static void P7_unmapped_while_in_tces(void)
 static void container_v1(void)
 {
 	const uint64_t bytes = 256 * KiB;
+	char bdf[PCI_BDF_SIZE];
 	char *ram;
 	void *p;
 
@@ -205,7 +207,9 @@ static void container_v1(void)
 	munmap(p, bytes);
 	vfio_close(&nv.gpu.vfio);
 
-	edu_open(&edu, -1);
+	edu_bind(bdf);
+	EQ(power_open(&edu, bdf, 1, NULL), 0, "edu: open: errno");
+	edu_enable(&edu);
 	ram = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	OK(ram != MAP_FAILED, "mmap: %s", strerror(errno));
 	ktap_fill(ram, EDU_COPY, ktap_random());
