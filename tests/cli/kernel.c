@@ -6,7 +6,7 @@
  *
  * KERNEL_AT=N       the step at which KERNEL_FATE comes
  * KERNEL_FATE=      kill (before it), killed (after it), int (SIGINT before it), fail (EIO)
- * KERNEL_REFUSES=D  driver D takes no device
+ * KERNEL_REFUSES=D  driver D takes no device, and the simulator no such value
  * KERNEL_LIVE=1     on a running machine: steps only, their effect is the real kernel's
  * KERNEL_STEPS=F    the number of steps is left in file F
  */
@@ -153,6 +153,10 @@ static int sysfs_write(const char *path, const char *text)
 	const char *at = path + strlen(setting("COHGPU_SYSROOT"));
 	char driver[64];
 
+	if (strstr(at, "/config/cohgpu/")) {
+		put(path, text);
+		return strcmp(text, setting("KERNEL_REFUSES")) ? 0 : -EINVAL;
+	}
 	if (strncmp(at, PCI, strlen(PCI)))
 		return 1;
 	if (!strcmp(at, PCI "/drivers_probe")) {
@@ -222,4 +226,38 @@ int unlink(const char *path)
 	if (counts)
 		step_ends();
 	return ret;
+}
+
+/* configfs below the tree: a folder comes with its files, and goes with them. */
+static const char *const config_files[][2] = {
+	{"preset", "gh200-96\n"}, {"bdf", "\n"}, {"mem_size", "103079215104\n"}, {"enable", "0\n"}};
+
+#define CONFIG_FILES (sizeof(config_files) / sizeof(*config_files))
+
+static bool in_configfs(const char *path)
+{
+	return in_tree(path) && strstr(path, "/sys/kernel/config/cohgpu/");
+}
+
+int mkdir(const char *path, mode_t mode)
+{
+	char file[PATH_MAX];
+	int ret = syscall(SYS_mkdirat, AT_FDCWD, path, mode);
+
+	for (size_t i = 0; !ret && in_configfs(path) && i < CONFIG_FILES; i++) {
+		snprintf(file, sizeof(file), "%s/%s", path, config_files[i][0]);
+		put(file, config_files[i][1]);
+	}
+	return ret;
+}
+
+int rmdir(const char *path)
+{
+	char file[PATH_MAX];
+
+	for (size_t i = 0; in_configfs(path) && i < CONFIG_FILES; i++) {
+		snprintf(file, sizeof(file), "%s/%s", path, config_files[i][0]);
+		syscall(SYS_unlinkat, AT_FDCWD, file, 0);
+	}
+	return syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
 }

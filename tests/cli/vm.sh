@@ -17,6 +17,7 @@ check() {
 }
 
 PATH=$PATH:/usr/sbin
+DRIVER=$1
 GPU=$(cohgpu list --addresses)
 DEV=/sys/bus/pci/devices/$GPU
 GRACE=nvgrace_gpu_vfio_pci
@@ -70,19 +71,59 @@ with_steps() {
 	env LD_PRELOAD=/lib/cli/steps.so KERNEL_LIVE=1 "$@"
 }
 
+# Ours tells of its memory; the kernel's own driver does not.
+ours() {
+	[ "$DRIVER" = ours ]
+}
+
+# watched NAME WORDS COMMAND...: a watch, which reads nothing by itself, hears of what
+# COMMAND does; WORDS are in what it says.
+watched() {
+	words=$1 interval=$2
+	shift 2
+	cohgpu watch --interval "$interval" --count 1 --for 30 >/tmp/watch 2>/tmp/watch.err &
+	watcher=$!
+	while ! grep -q ^watching /tmp/watch.err; do sleep 0.1; done
+	"$@" >/dev/null 2>&1
+	wait $watcher
+	cat /tmp/watch /tmp/watch.err
+	grep -q "$GPU $words" /tmp/watch
+}
+
+rebind() {
+	echo "$GPU" >"$DEV/driver/unbind"
+}
+
 modprobe vfio-pci
+mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 check "one GPU is listed" test -n "$GPU"
 owner $GRACE
 check "status: fit for a guest" cohgpu status
-check "show draws 96 GiB" sh -c "cohgpu show $GPU | grep -q 'device memory, 96 GiB'"
-check "physical addresses are shown to root" sh -c "cohgpu show $GPU --json | grep -q usemem_base"
-check "doctor runs" sh -c "cohgpu doctor $GPU; [ \$? -le 2 ]"
-check "plan computes 512 GiB" sh -c "cohgpu plan $GPU 2>&1 | grep -q 'MMIO window 512 GiB'"
+check "list has its driver" sh -c "cohgpu list | grep -q '$GPU .* $GRACE .* yes\$'"
+check "doctor runs" sh -c "cohgpu doctor $GPU >/tmp/doctor; [ \$? -le 2 ] && grep -q '^PASS  bound-driver' /tmp/doctor"
 check "probe sees the windows" sh -c "cohgpu probe $GPU | tee /dev/stderr | grep -q 'BAR4 *128 GiB *95 GiB rwm *usemem'"
 cohgpu bench "$GPU" --size 4M >/tmp/bench 2>&1
 check "bench measures" grep '^usemem *read *4 MiB .*/s' /tmp/bench
 check "bench maps for DMA" grep -E '^usemem *dma-map *4 MiB .*(/s|dma-buf)' /tmp/bench
 sed 's/^/# /' /tmp/bench
+if ours; then
+	check "show draws 96 GiB" sh -c "cohgpu show $GPU | grep -q 'device memory, 96 GiB'"
+	check "physical addresses are shown to root" sh -c "cohgpu show $GPU --json | grep -q usemem_base"
+	check "plan computes 512 GiB" sh -c "cohgpu plan $GPU 2>&1 | grep -q 'MMIO window 512 GiB'"
+	check "watch sees a reset" watched "reset: " 200 cohgpu probe "$GPU"
+else
+	check "show says that the driver does not tell" sh -c "cohgpu show $GPU | grep -q 'not known, the bound driver does not tell'"
+	check "plan wants to be told" sh -c "cohgpu plan $GPU 2>&1 | grep -q 'its memory is not known'"
+	check "and computes 512 GiB" sh -c "cohgpu plan $GPU --memory 96G 2>&1 | grep -q 'MMIO window 512 GiB'"
+fi
+check "watch hears of an unbind at once" watched "driver: $GRACE -> none" 3600000 rebind
+owner $GRACE
+check "sim list has it" sh -c "cohgpu sim list | grep -q 'gpu0 *gh200-96 *$GPU *96 GiB yes'"
+check "sim fault breaks it" sh -c "cohgpu sim fault $GPU dead 1 && cohgpu probe $GPU | grep 'extended *none'"
+check "and mends it" sh -c "cohgpu sim fault gpu0 dead 0 && cohgpu probe $GPU | grep 'extended *[A-Z]'"
+check "sim add makes another" sh -c "cohgpu sim add --preset tiny --name second && [ \$(cohgpu list --addresses | wc -l) = 2 ]"
+check "sim remove takes it away" sh -c "cohgpu sim remove second && [ \$(cohgpu list --addresses | wc -l) = 1 ]"
+check "sim refuses what the simulator does" sh -c "cohgpu sim add --bdf 0000:00:00.0 2>&1 | grep 'gpu1: add: '"
 for before in $GRACE vfio-pci; do
 	for target in $GRACE vfio-pci; do
 		[ "$before" != "$target" ] || continue

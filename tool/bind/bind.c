@@ -188,20 +188,11 @@ int bind_prepare(struct bind_plan *plan, const struct gpu *gpu, const char *driv
 }
 
 /* A VFIO device that is open: unbinding it would wait for its user, without end. */
-static int check_not_open(const char *address, int group)
+static int check_not_open(const char *address)
 {
-	char by_group[32] = "", by_device[64] = "", path[96];
-	const char *files[] = {by_group, by_device, NULL};
 	struct holder holder;
-	char **names;
 
-	snprintf(path, sizeof(path), DEVICES "/%s/vfio-dev", address);
-	names = sys_names(path);
-	if (names && names[0])
-		snprintf(by_device, sizeof(by_device), "/dev/vfio/devices/%.32s", names[0]);
-	sys_names_free(names);
-	snprintf(by_group, sizeof(by_group), "/dev/vfio/%d", group);
-	if (!holder_find(&holder, files))
+	if (!holder_of_device(&holder, address))
 		return EXIT_OK;
 	complain(address, "bind", "in use: %s (%s) holds %s", holder.command, holder.pid,
 		 holder.file);
@@ -233,7 +224,7 @@ int bind_check(const struct bind_plan *plan, const struct gpu *gpu)
 	if (!strcmp(now, plan->member[0].record.target))
 		return EXIT_OK;
 	if (gpu_is_vfio_driver(now))
-		return check_not_open(gpu->address, gpu->group);
+		return check_not_open(gpu->address);
 	return now[0] ? check_host_lets_go(gpu->address) : EXIT_OK;
 }
 
@@ -327,7 +318,7 @@ int bind_undo(const struct gpu *gpu, bool dry, bind_step_fn step)
 	char now[64];
 
 	driver_of(now, sizeof(now), gpu->address);
-	if (gpu_is_vfio_driver(now) && check_not_open(gpu->address, gpu->group))
+	if (gpu_is_vfio_driver(now) && check_not_open(gpu->address))
 		return EXIT_FAILED;
 	/* In mirror order: the GPU was the first. */
 	for (int i = gpu->bridges; i >= 0; i--) {

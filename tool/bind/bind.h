@@ -56,6 +56,8 @@ const char *rule_path(const char *address);
 
 /* target.c: any spelling of a driver's name made the right one, loading it; or false. */
 bool target_resolve(char *driver, size_t size, const char *given, bool may_load);
+/* By any of its names, with what it depends on; whether it did is seen in what it brings. */
+void module_load(const char *name);
 void target_best(char *driver, size_t size, const char *address);
 
 /* All of these complain; exit codes. */

@@ -35,12 +35,12 @@ static bool target_loaded(char *driver, size_t size, const char *given)
 	return found;
 }
 
-static void target_load(const char *module)
+void module_load(const char *name)
 {
 	struct kmod_list *list = NULL, *item;
 	struct kmod_ctx *kmod = kmod_new(NULL, NULL);
 
-	if (kmod && !kmod_module_new_from_lookup(kmod, module, &list)) {
+	if (kmod && !kmod_module_new_from_lookup(kmod, name, &list)) {
 		kmod_list_foreach(item, list)
 		{
 			struct kmod_module *one = kmod_module_get_module(item);
@@ -60,7 +60,7 @@ bool target_resolve(char *driver, size_t size, const char *given, bool may_load)
 	/* A tree's kernel does not run. */
 	if (!may_load || sys_is_tree())
 		return false;
-	target_load(given);
+	module_load(given);
 	return target_loaded(driver, size, given);
 }
 

@@ -12,14 +12,16 @@
 extern char **environ;
 
 const struct emulator_part emulator_parts[PARTS] = {
-	[PART_INITIATOR] = {"acpi-generic-initiator", 900,
+	[PART_INITIATOR] = {"acpi-generic-initiator", 900, 0,
 			    "the guest has no NUMA nodes for the GPU's memory"},
-	[PART_INITIATOR_ORDER] = {"the GPU's address in the right byte order in SRAT", 902,
+	[PART_INITIATOR_ORDER] = {"the GPU's address in the right byte order in SRAT", 902, 0,
 				  "the guest's driver does not find its NUMA nodes"},
-	[PART_MMIO_SIZE] = {"highmem-mmio-size", 1000,
+	[PART_MMIO_SIZE] = {"highmem-mmio-size", 1000, 0,
 			    "no more than 512 GiB of BARs: firmware cannot place them"},
-	[PART_VSMMU] = {"arm-smmuv3 with accel=on", 1100,
+	[PART_VSMMU] = {"arm-smmuv3 with accel=on", 1100, 0,
 			"no accelerated vSMMU: CUDA does not start in the guest"},
+	[PART_NVLINK2] = {"NVLink2 for pseries", 401, 802,
+			  "the guest sees a GPU on PCI, without its memory and links"},
 };
 
 /* The first line that a program prints. No shell: the path may come out of a file. */

@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-#define EMULATOR "/usr/bin/qemu-system-aarch64"
+#define EMULATOR       "/usr/bin/qemu-system-aarch64"
+#define EMULATOR_POWER "/usr/bin/qemu-system-ppc64"
 
 /* A version as 100 * major + minor; 0 when there is none. */
 unsigned int emulator_version(const char *path);
@@ -16,7 +17,7 @@ unsigned int emulator_version(const char *path);
 /* What of a VM's definition exists since when, and what goes wrong before. */
 struct emulator_part {
 	const char *name;
-	unsigned int since;
+	unsigned int since, until; /* until 0: it still does */
 	const char *without;
 };
 
@@ -25,6 +26,8 @@ enum emulator_parts {
 	PART_INITIATOR_ORDER,
 	PART_MMIO_SIZE,
 	PART_VSMMU,
+	PARTS_VIRT,
+	PART_NVLINK2 = PARTS_VIRT,
 	PARTS,
 };
 

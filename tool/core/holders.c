@@ -55,6 +55,22 @@ bool holder_find(struct holder *holder, const char *const *files)
 	return found;
 }
 
+bool holder_of_device(struct holder *holder, const char *address)
+{
+	char by_group[64] = "-", by_device[64] = "-", path[96], group[32];
+	const char *files[] = {by_group, by_device, NULL};
+	char **names;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev", address);
+	names = sys_names(path);
+	if (names && names[0])
+		snprintf(by_device, sizeof(by_device), "/dev/vfio/devices/%.32s", names[0]);
+	sys_names_free(names);
+	if (!sys_link(group, sizeof(group), "/sys/bus/pci/devices/%s/iommu_group", address))
+		snprintf(by_group, sizeof(by_group), "/dev/vfio/%s", group);
+	return holder_find(holder, files);
+}
+
 bool holder_sees_all(void)
 {
 	return sys_is_tree() || !geteuid();

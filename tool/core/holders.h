@@ -16,6 +16,8 @@ struct holder {
  * NULL ends them. Without root only the caller's own processes are seen.
  */
 bool holder_find(struct holder *holder, const char *const *files);
+/* A process that has a VFIO device open, by its own node or its group's. */
+bool holder_of_device(struct holder *holder, const char *address);
 bool holder_sees_all(void);
 
 #endif

@@ -102,5 +102,7 @@ bool machine_is_arm64(void);
 unsigned int kernel_nodes(const char *kind);
 /* Ranges of GPU memory that the host uses as its own. */
 unsigned int machine_online_ranges(bool *known);
+/* Bits of guest physical addresses that KVM has here; 0 or less: not known. */
+int machine_guest_bits(void);
 
 #endif

@@ -20,6 +20,9 @@
 #define HOST_MEMORY "System RAM (NVIDIA)"
 #define CAP_LOCK    (1ULL << 14) /* CAP_IPC_LOCK */
 #define LOCK_ENOUGH (1ULL << 30)
+#ifndef KVM_CAP_ARM_VM_IPA_SIZE
+#define KVM_CAP_ARM_VM_IPA_SIZE 165
+#endif
 #ifndef KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED
 #define KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED 243
 #endif
@@ -197,6 +200,11 @@ static int kvm_extension(int extension)
 	answer = answer < 0 ? -errno : answer;
 	close(fd);
 	return answer;
+}
+
+int machine_guest_bits(void)
+{
+	return machine_is_arm64() ? kvm_extension(KVM_CAP_ARM_VM_IPA_SIZE) : 0;
 }
 
 void check_kvm_cacheable(struct finding *f, const struct patient *p)

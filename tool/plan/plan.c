@@ -9,7 +9,7 @@
 #define RESMEM_MIN   (1ULL << 30)
 #define USEMEM_ALIGN (512ULL << 20)
 #define MEMORY_MAX   (1ULL << 44)
-#define GPUS_MAX     32
+#define GPUS_MAX     PLAN_BRIDGES
 
 uint64_t plan_size(const char *text)
 {
@@ -86,7 +86,7 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 	int status;
 
 	memset(plan, 0, sizeof(*plan));
-	if (set->count > GPUS_MAX) {
+	if (!set->count || set->count > GPUS_MAX) {
 		complain("GPUs", "plan", "no more than %d in one VM", GPUS_MAX);
 		return EXIT_USAGE;
 	}
@@ -96,11 +96,22 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 	plan->count = set->count;
 	plan->ram = ram;
 	plan->cpus = cpus;
+	plan->family = set->gpu[0].model->family;
+	for (size_t i = 0; i < set->count; i++) {
+		plan->gpu[i].gpu = &set->gpu[i];
+		if (set->gpu[i].model->family == plan->family)
+			continue;
+		complain(set->gpu[i].address, "plan", "it is for another machine than %s",
+			 set->gpu[0].address);
+		return EXIT_USAGE;
+	}
+	/* There QEMU finds the sizes, and places, by itself. */
+	if (plan->family == GPU_NVLINK2)
+		return EXIT_OK;
 	plan->needed = PLAN_REST;
 	for (size_t i = 0; i < set->count; i++) {
 		struct plan_gpu *one = &plan->gpu[i];
 
-		one->gpu = &set->gpu[i];
 		one->first_node = 1 + i * PLAN_NODES;
 		status = plan_windows(one, total);
 		if (status)

@@ -18,6 +18,7 @@
 #define PLAN_MIN_WINDOW (512ULL << 30) /* QEMU's own, and the least it takes */
 #define PLAN_REST	(1ULL << 30)   /* for all other devices */
 #define PLAN_RAM_BASE	(1ULL << 30)
+#define PLAN_BRIDGES	31 /* host bridges of a pseries machine, beside its own */
 #define PLAN_OAS	48
 
 struct plan_gpu {
@@ -30,6 +31,7 @@ struct plan_gpu {
 struct plan {
 	struct plan_gpu *gpu;
 	size_t count;
+	enum gpu_family family; /* of all of them */
 	uint64_t ram;
 	unsigned int cpus;
 	uint64_t needed, window; /* bytes of MMIO, before and after rounding */
@@ -43,6 +45,11 @@ void plan_free(struct plan *plan);
 /* "16G", "512M", plain bytes; 0 when it is none. */
 uint64_t plan_size(const char *text);
 
+/* Of V100s, which are for another machine than the rest. */
+void plan_pseries_qemu(FILE *file, const struct plan *plan);
+void plan_pseries_libvirt(FILE *file, const struct plan *plan);
+
+void plan_kubevirt(FILE *file, const struct plan *plan);
 void plan_qemu(FILE *file, const struct plan *plan);
 void plan_libvirt(FILE *file, const struct plan *plan);
 

@@ -6,6 +6,7 @@
 #include "core/emulator.h"
 #include "core/error.h"
 #include "core/out.h"
+#include "doctor/doctor.h"
 #include "plan/plan.h"
 #include "verbs/verbs.h"
 
@@ -15,7 +16,11 @@
 
 static void plan_describe(struct json_object *object, const struct plan *plan)
 {
-	struct json_object *gpus = out_array(object, "gpus"), *one, *bars, *bar;
+	bool power = plan->family == GPU_NVLINK2;
+	struct json_object *gpus, *one, *bars, *bar, *bridges;
+
+	out_text(object, "machine", power ? "pseries" : "virt");
+	gpus = out_array(object, "gpus");
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct plan_gpu *p = &plan->gpu[i];
@@ -33,7 +38,10 @@ static void plan_describe(struct json_object *object, const struct plan *plan)
 		}
 		out_number(one, "port_window", p->port);
 		out_number(one, "first_node", p->first_node);
-		out_number(one, "nodes", PLAN_NODES);
+		out_number(one, "nodes", power ? 0 : PLAN_NODES);
+		bridges = out_array(one, "bridges");
+		for (int b = 0; b < p->gpu->bridges; b++)
+			json_object_array_add(bridges, json_object_new_string(p->gpu->bridge[b]));
 		json_object_array_add(gpus, one);
 	}
 	out_number(object, "ram", plan->ram);
@@ -47,18 +55,20 @@ static void plan_describe(struct json_object *object, const struct plan *plan)
 static unsigned int plan_emulator(struct json_object *object, const struct plan *plan, bool quiet)
 {
 	struct json_object *missing = out_array(object, "emulator_lacks"), *one;
-	unsigned int version = emulator_version(EMULATOR), count = 0;
+	bool power = plan->family == GPU_NVLINK2;
+	const char *path = power ? EMULATOR_POWER : EMULATOR;
+	unsigned int version = emulator_version(path), count = 0;
 
 	if (!version) {
 		if (!quiet)
-			fprintf(stderr, "note: no %s here, its version was not looked at\n",
-				EMULATOR);
+			fprintf(stderr, "note: no %s here, its version was not looked at\n", path);
 		return 0;
 	}
-	for (size_t i = 0; i < PARTS; i++) {
+	for (size_t i = power ? PARTS_VIRT : 0; i < (power ? PARTS : PARTS_VIRT); i++) {
 		const struct emulator_part *part = &emulator_parts[i];
+		bool over = part->until && version >= part->until;
 
-		if (version >= part->since ||
+		if ((version >= part->since && !over) ||
 		    (i == PART_MMIO_SIZE && plan->window <= PLAN_MIN_WINDOW))
 			continue;
 		one = json_object_new_object();
@@ -67,32 +77,65 @@ static unsigned int plan_emulator(struct json_object *object, const struct plan 
 		json_object_array_add(missing, one);
 		count++;
 		if (!quiet)
-			fprintf(stderr, "note: QEMU %u.%u here; %u.%u has %s. Without it: %s\n",
-				version / 100, version % 100, part->since / 100, part->since % 100,
+			fprintf(stderr, "note: QEMU %u.%u here; %u.%u %s %s. Without it: %s\n",
+				version / 100, version % 100,
+				(over ? part->until : part->since) / 100,
+				(over ? part->until : part->since) % 100, over ? "dropped" : "has",
 				part->name, part->without);
 	}
 	return count;
 }
 
-static int plan_print(const struct call *call, struct json_object *object, const struct plan *plan)
+/* The host's own limit, as KVM says it; of a machine without KVM there is none to say. */
+static unsigned int plan_width(struct json_object *object, const struct plan *plan, bool quiet)
 {
-	const char *format = call->option[OPT_FORMAT];
-	bool json = call_has(call, OPT_JSON);
-	unsigned int lacks;
+	int width = machine_guest_bits();
+
+	out_object(object, "host_address_bits", width > 0 ? json_object_new_int(width) : NULL);
+	if (width <= 0 || plan->bits <= (unsigned int)width)
+		return 0;
+	if (!quiet)
+		fprintf(stderr,
+			"note: %u bits of guest addresses are wanted, KVM has %d here. "
+			"Fewer GPUs in one VM need fewer\n",
+			plan->bits, width);
+	return 1;
+}
+
+static void plan_text(const char *format, const struct plan *plan)
+{
+	bool power = plan->family == GPU_NVLINK2;
 	char a[32], b[32];
 
-	plan_describe(object, plan);
-	lacks = plan_emulator(object, plan, json);
-	if (json)
-		out_json(object);
-	else if (format && !strcmp(format, "libvirt"))
-		plan_libvirt(stdout, plan);
+	if (!strcmp(format, "kubevirt"))
+		plan_kubevirt(stdout, plan);
+	else if (!strcmp(format, "libvirt"))
+		(power ? plan_pseries_libvirt : plan_libvirt)(stdout, plan);
 	else
-		plan_qemu(stdout, plan);
-	if (!json)
+		(power ? plan_pseries_qemu : plan_qemu)(stdout, plan);
+	if (!power)
 		fprintf(stderr, "note: MMIO window %s for BARs of %s, %u bits of guest addresses\n",
 			out_size(a, plan->window), out_size(b, plan->needed - PLAN_REST),
 			plan->bits);
+}
+
+static int plan_print(const struct call *call, struct json_object *object, const struct plan *plan)
+{
+	const char *format = call_has(call, OPT_FORMAT) ? call->option[OPT_FORMAT] : "qemu";
+	bool json = call_has(call, OPT_JSON);
+	unsigned int lacks;
+
+	if (!strcmp(format, "kubevirt") && plan->family == GPU_NVLINK2) {
+		complain(plan->gpu[0].gpu->address, "plan", "KubeVirt has no POWER machines");
+		return EXIT_FAILED;
+	}
+	plan_describe(object, plan);
+	lacks = plan_emulator(object, plan, json);
+	lacks += plan_width(object, plan, json);
+	if (json)
+		out_json(object);
+	else
+		plan_text(format, plan);
 	return lacks && call_has(call, OPT_STRICT) ? EXIT_WARNINGS : EXIT_OK;
 }
 

@@ -57,8 +57,8 @@ static const struct verb_option restore_options[] = {
 };
 
 static const struct verb_option plan_options[] = {
-	{OPT_FORMAT, "format", 'f', "FORMAT", WORD_FORMAT, "qemu libvirt",
-	 "what to print: a command line of QEMU, or a domain of libvirt"},
+	{OPT_FORMAT, "format", 'f', "FORMAT", WORD_FORMAT, "qemu libvirt kubevirt",
+	 "what to print: a command line of QEMU, a domain of libvirt, objects of KubeVirt"},
 	{OPT_CPUS, "cpus", 'c', "COUNT", WORD_NUMBER, NULL, "virtual CPUs, 4 unless told"},
 	{OPT_RAM, "ram", 'r', "SIZE", WORD_TEXT, NULL, "memory of the VM, 16G unless told"},
 	{OPT_MEMORY, "memory", 'm', "SIZE", WORD_TEXT, NULL,
@@ -93,6 +93,16 @@ static const struct verb_option watch_options[] = {
 	 "read attributes so often, 1000 milliseconds unless told"},
 	{OPT_EVENTS, "count", 'c', "COUNT", WORD_NUMBER, NULL, "end after so many events"},
 	{OPT_FOR, "for", 'f', "SECONDS", WORD_NUMBER, NULL, "end after this time"},
+	{0},
+};
+
+static const struct verb_option sim_options[] = {
+	{OPT_PRESET, "preset", 'p', "PRESET", WORD_FORMAT,
+	 "gh200-96 gh200-144 gb200 gb300 cxl tiny v100-16 v100-32",
+	 "which GPU to add, gh200-96 unless told"},
+	{OPT_BDF, "bdf", 'b', "ADDRESS", WORD_TEXT, NULL,
+	 "make it of this stock function, instead of the first free one"},
+	{OPT_NAME, "name", 'n', "NAME", WORD_TEXT, NULL, "call it so, instead of gpu0 and so on"},
 	{0},
 };
 
@@ -201,7 +211,11 @@ const struct verb verbs[] = {
 			"memory and their generic initiators, and for all of them a window of "
 			"guest addresses that is large enough for the BARs.\n"
 			"The window is computed from the sizes of the regions, not taken from a "
-			"table. What the installed QEMU lacks is said on standard error.",
+			"table. What the installed QEMU and KVM lack is said on standard error.\n"
+			"A V100 is for a pseries machine: it gets a host bridge that it shares "
+			"with its NVLink bridges, and QEMU does the rest.\n"
+			"KubeVirt is told which kind of device it may hand out, and how many the "
+			"VM wants; what it cannot be told is in comments.",
 		.example = "cohgpu plan all --format libvirt --ram 64G --cpus 32",
 		.options = plan_options,
 		.run = run_plan,
@@ -264,6 +278,26 @@ const struct verb verbs[] = {
 			"cohgpu watch --prometheus /var/lib/prometheus/node-exporter/cohgpu.prom",
 		.options = watch_options,
 		.run = run_watch,
+	},
+	{
+		.name = "sim",
+		.words = "add | list | fault NAME FAULT VALUE | remove NAME...",
+		.kind = WORD_TEXT,
+		.choices = "add list fault remove",
+		.min = 1,
+		.max = -1,
+		.summary = "make simulated GPUs in a virtual machine, and have them fail",
+		.text = "The simulator makes a stock function of a QEMU virtual machine look like "
+			"a coherent GPU, for development and tests. add loads it, and makes one; "
+			"remove takes them away again, and list says which there are. fault has "
+			"one fail in a way that real ones do. A GPU is named by its name or its "
+			"address; remove takes \"all\" too.\n"
+			"It is a test module, which taints the kernel, and needs a machine as "
+			"docs/simulator.md describes it: vm/run of the sources starts one.",
+		.example = "cohgpu sim add --preset gh200-96 --bdf 0000:01:00.0",
+		.options = sim_options,
+		.run = run_sim,
+		.manual = manual_sim,
 	},
 };
 

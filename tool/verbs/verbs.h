@@ -14,6 +14,8 @@ void manual_doctor(void);
 int run_plan(const struct call *call);
 int run_probe(const struct call *call);
 int run_restore(const struct call *call);
+int run_sim(const struct call *call);
+void manual_sim(void);
 int run_status(const struct call *call);
 int run_watch(const struct call *call);
 

@@ -205,16 +205,11 @@ static int read_device(struct client *c)
 }
 
 /* A device that is open has a VM: what it is in use by says more than EBUSY does. */
-static int check_unused(const struct client *c, int group)
+static int check_unused(const struct client *c)
 {
-	char by_group[32], by_device[64] = "";
-	const char *files[] = {by_group, by_device, NULL};
 	struct holder holder;
 
-	snprintf(by_group, sizeof(by_group), "/dev/vfio/%d", group);
-	if (!device_node(by_device, sizeof(by_device), c->address))
-		files[1] = NULL;
-	if (!holder_find(&holder, files))
+	if (!holder_of_device(&holder, c->address))
 		return EXIT_OK;
 	complain(c->address, "open", "in use: %s (%s) holds %s", holder.command, holder.pid,
 		 holder.file);
@@ -231,7 +226,7 @@ int client_open(struct client *c, const char *address, int group, const char *by
 	snprintf(c->address, sizeof(c->address), "%s", address);
 	c->device = c->group = c->container = -1;
 	c->by = by ? by : device_node(path, sizeof(path), address) ? "iommufd" : "group";
-	if (check_unused(c, group))
+	if (check_unused(c))
 		return EXIT_FAILED;
 	ret = strcmp(c->by, "iommufd") ? open_by_group(c, group) : open_by_iommufd(c);
 	if (!ret)

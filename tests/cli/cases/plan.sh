@@ -19,6 +19,13 @@ says plan/size-empty plan $GPU --memory 0
 says plan/no-cpus plan $GPU --cpus 0
 says plan/unknown-format plan $GPU --format vmware
 
+# KVM's limit of guest addresses, where it says one.
+put dev/kvm "165 39"
+says plan/kvm-narrow plan $GPU --strict --json
+says plan/kvm-narrow-text plan $GPU --strict --format kubevirt
+put dev/kvm "165 48"
+says plan/kvm-wide plan $GPU --strict --json
+
 gone sys/bus/pci/devices/$GPU/coherent_memory
 says plan/unknown-memory plan $GPU
 says plan/given-memory plan $GPU --memory 96G --json
@@ -26,6 +33,39 @@ says plan/given-memory plan $GPU --memory 96G --json
 tree two gb200_two
 says plan/two plan all --ram 64G --cpus 32
 says plan/two-libvirt plan all --format libvirt
+
+# KubeVirt: its objects, by a schema of what its API has of them.
+kubevirt_takes_it() {
+	cohgpu plan "$@" --format kubevirt 2>/dev/null >"$WORK/kubevirt.yaml" || return 1
+	python3 -c '
+import json, sys, yaml
+objects = list(yaml.safe_load_all(open(sys.argv[1])))
+for number, one in enumerate(objects):
+    json.dump(one, open(f"{sys.argv[1]}.{number}", "w"))
+granted = {r["resourceName"] for r in objects[0]["spec"]["configuration"]["permittedHostDevices"]["pciHostDevices"]}
+devices = objects[1]["spec"]["template"]["spec"]["domain"]["devices"]["hostDevices"]
+assert granted == {d["deviceName"] for d in devices}, granted
+assert len({d["name"] for d in devices}) == len(devices) == int(sys.argv[2])' "$WORK/kubevirt.yaml" "$GPUS" || return 1
+	jsonschema -i "$WORK/kubevirt.yaml.0" "$HERE/kubevirt/KubeVirt.json" && jsonschema -i "$WORK/kubevirt.yaml.1" "$HERE/kubevirt/VirtualMachine.json"
+}
+says plan/two-kubevirt plan all --format kubevirt --ram 64G --cpus 32
+GPUS=2 check "KubeVirt's objects for two are as its API has them" kubevirt_takes_it all
+tree mixed gb200_two
+grace_gpu 000a:01:00.0 0x31c2 7 smmu3.0x0000000013000000 $((276 * GIB)) 0
+GPUS=3 check "KubeVirt's objects for two kinds are as well" kubevirt_takes_it all
+
+# V100s: another machine, another emulator.
+tree v100 v100
+says plan/v100 plan all
+says plan/v100-json plan all --json
+says plan/v100-libvirt plan all --format libvirt
+says plan/v100-kubevirt plan all --format kubevirt
+put usr/bin/qemu-system-ppc64.version "QEMU emulator version 8.2.0"
+says plan/v100-new-emulator plan all --strict
+put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.22"
+says plan/v100-right-emulator plan all --strict
+grace_gpu $GPU 0x2342 3 smmu3.1 $((95 * GIB)) $GIB
+says plan/v100-and-gh200 plan all
 
 # several COUNT DEVICE: GPUs whose driver does not tell.
 several() {
@@ -79,3 +119,16 @@ libvirt_takes_it() {
 check "libvirt takes the plan for two" libvirt_takes_it all
 tree gh200 healthy
 check "libvirt takes the plan for one" libvirt_takes_it $GPU
+
+# The same of V100s. No kernel here has the devices, so others stand in their places.
+tree v100 v100
+pseries_takes_it() {
+	cohgpu plan all 2>/dev/null | sed 's/accel=kvm/accel=tcg/; s/-cpu host/-cpu power9/; s/-m [0-9]*M/-m 256M/
+		s/-device vfio-pci,host=[^,]*,/-device pci-testdev,/; s/^qemu-system/timeout 60 qemu-system/; $s/$/ \\/' >"$WORK/qemu.sh"
+	echo "  -nodefaults -display none -serial none -S -monitor stdio" >>"$WORK/qemu.sh"
+	printf 'info qtree\nquit\n' | sh "$WORK/qemu.sh" >"$WORK/qemu.out" 2>&1 || { cat "$WORK/qemu.out" && return 1; }
+	[[ $(grep -c 'dev: pci-testdev' "$WORK/qemu.out") == 3 && $(grep -c 'dev: spapr-pci-host-bridge' "$WORK/qemu.out") == 2 ]] ||
+		{ cat "$WORK/qemu.out" && return 1; }
+}
+check "QEMU takes the plan for a V100" pseries_takes_it
+check "libvirt takes the plan for a V100" libvirt_takes_it all
