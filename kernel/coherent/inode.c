@@ -8,8 +8,10 @@
  * files use it: from the first mmap() of a file on, before any VMA is linked.
  *
  * Two things need care there. The mm counts writable mappings in the address
- * space before and after it calls mmap(), so the new one is given a count of
- * its own in advance. And the core puts the physical page number of a real BAR
+ * space before and after it calls mmap(), and need not find the same one: two
+ * processes may map a file for the first time at once. So the new one starts
+ * with a count that no such drift uses up; nobody ever forbids to write to it.
+ * And the core puts the physical page number of a real BAR
  * into vm_pgoff, which must not be mistaken for ours: COMPAT_PGOFF_BYTES.
  */
 #include "coherent/window.h"
@@ -40,6 +42,7 @@ void coherent_inode_adopt(struct coherent_device *cdev,
 #include <linux/pseudo_fs.h>
 
 #define COHERENT_FS_MAGIC 0x636f6866
+#define COHERENT_FS_WRITABLE BIT(30)
 
 static int coherent_fs_init_context(struct fs_context *fc)
 {
@@ -71,6 +74,7 @@ int coherent_inode_get(struct coherent_device *cdev)
 		simple_release_fs(&coherent_fs_mount, &coherent_fs_count);
 		return PTR_ERR(inode);
 	}
+	atomic_set(&inode->i_mapping->i_mmap_writable, COHERENT_FS_WRITABLE);
 	cdev->mapping = inode;
 	return 0;
 }
@@ -85,12 +89,7 @@ void coherent_inode_put(struct coherent_device *cdev)
 void coherent_inode_adopt(struct coherent_device *cdev,
 			  struct vm_area_struct *vma)
 {
-	struct address_space *mapping = cdev->mapping->i_mapping;
-
-	if (vma->vm_file->f_mapping == mapping)
-		return;
-	mapping_allow_writable(mapping);
-	vma->vm_file->f_mapping = mapping;
+	WRITE_ONCE(vma->vm_file->f_mapping, cdev->mapping->i_mapping);
 }
 
 #endif
