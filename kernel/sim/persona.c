@@ -71,7 +71,7 @@
 #define SIM_STOCK_BAR PCI_BASE_ADDRESS_2
 #define SIM_CANARY_AT PCI_CACHE_LINE_SIZE
 #define SIM_CANARY 0xa5
-#define SIM_REFUSED_MS (70 * MSEC_PER_SEC)
+#define SIM_REFUSED_MS (120 * MSEC_PER_SEC)
 
 static void sim_persona_dvsec(struct sim_gpu *gpu, int at, int next, u16 vendor,
 			      u16 id, u16 length)
