@@ -141,15 +141,18 @@ struct coherent_ops {
  * @gate: held for read around every touch of the memory and every insertion
  *	  of a mapping, for write by the start of a reset, which so knows that
  *	  nothing is under way; nests inside memory_lock
- * @ready_lock: guards @ready; innermost
+ * @ready_lock: guards @ready and all that says whether a reset is under way, has
+ *		been, or will be; innermost
  * @ready: may the memory be touched?
- * @resets: how many are under way, by different paths; guarded by @ready_lock
+ * @resets: how many are under way, by different paths
+ * @slept: in D3hot, or was until now, which it leaves by a reset
+ * @frozen: its link is, by a fatal error; read without the lock too
+ * @last_by: the task that made the last reset, NULL if it was not that alone
+ * @last_end: generation at the end of that reset
  * @wait_lock: held by the one that waits for readiness, so that others wait
  *	       for its result; taken with no other lock held
  * @power_lock: serialises config writes that may change the power state with
  *		the look at what they did; taken with no other lock held
- * @slept: in D3hot, which it leaves by a reset; guarded by @power_lock
- * @frozen: its link is, and is recovered by a reset
  * @mapping: inode whose address space all mappings of the device are in
  */
 struct coherent_device {
@@ -161,10 +164,12 @@ struct coherent_device {
 	spinlock_t ready_lock;
 	struct coherent_ready ready;
 	unsigned int resets;
-	struct mutex wait_lock;
-	struct mutex power_lock;
 	bool slept;
 	bool frozen;
+	struct task_struct *last_by;
+	u64 last_end;
+	struct mutex wait_lock;
+	struct mutex power_lock;
 	struct inode *mapping;
 };
 
@@ -180,7 +185,7 @@ static inline bool coherent_asleep(const struct pci_dev *pdev)
 	return (__force int)pdev->current_state >= (__force int)PCI_D3hot;
 }
 
-/* main.c: a device's life, its resets, the operations of its VFIO device */
+/* main.c: a device's life, the operations of its VFIO device */
 int coherent_init_dev(struct vfio_device *core_vdev);
 void coherent_release_dev(struct vfio_device *core_vdev);
 int coherent_add_window(struct coherent_device *cdev, unsigned int index,
@@ -196,7 +201,6 @@ void coherent_open(struct coherent_device *cdev);
 void coherent_close(struct coherent_device *cdev);
 bool coherent_answers(struct coherent_device *cdev);
 void coherent_zap_if_silent(struct coherent_device *cdev);
-void coherent_forget(struct coherent_device *cdev);
 ssize_t coherent_read(struct vfio_device *core_vdev, char __user *buf,
 		      size_t count, loff_t *ppos);
 ssize_t coherent_write(struct vfio_device *core_vdev, const char __user *buf,
@@ -208,14 +212,19 @@ int coherent_feature(struct vfio_device *core_vdev, u32 flags,
 int coherent_mmap(struct vfio_device *core_vdev, struct vm_area_struct *vma);
 void coherent_pci_remove(struct pci_dev *pdev);
 int coherent_pci_sriov_configure(struct pci_dev *pdev, int nr_virtfn);
+int coherent_region_info_caps(struct vfio_device *core_vdev,
+			      struct vfio_region_info *info,
+			      struct vfio_info_cap *caps);
+
+/* reset.c: resets, and what is like one */
+void coherent_forget(struct coherent_device *cdev);
+void coherent_woken(struct coherent_device *cdev);
+bool coherent_reset_was_mine(struct coherent_device *cdev, u64 generation);
 void coherent_pci_reset_prepare(struct pci_dev *pdev);
 void coherent_pci_reset_done(struct pci_dev *pdev);
 pci_ers_result_t coherent_pci_error_detected(struct pci_dev *pdev,
 					     pci_channel_state_t state);
 void coherent_pci_resume(struct pci_dev *pdev);
-int coherent_region_info_caps(struct vfio_device *core_vdev,
-			      struct vfio_region_info *info,
-			      struct vfio_info_cap *caps);
 
 /* config.c */
 ssize_t coherent_config_write(struct coherent_device *cdev,

@@ -3,7 +3,7 @@
  * What a write to config space does to windows.
  *
  * The core may turn the function's memory off, put the function to sleep, or
- * wake it up with its memory untrained: afterwards, we look.
+ * wake it up with its memory untrained: afterwards, we look (see reset.c).
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -20,51 +20,50 @@ static bool coherent_config_asleep(struct coherent_device *cdev)
 	return asleep;
 }
 
-static void coherent_config_woken_locked(struct coherent_device *cdev)
-{
-	lockdep_assert_held(&cdev->power_lock);
-
-	if (!cdev->slept || coherent_config_asleep(cdev))
-		return;
-	cdev->slept = false;
-	coherent_reset_end(cdev);
-}
-
 /*
- * After what may have woken the function: also a reset does, even one that then
- * could not start.
+ * A write that may change the power state. Two of them could put the function
+ * to sleep and wake it before either looks, so they take turns.
  */
-void coherent_config_woken(struct coherent_device *cdev)
-{
-	mutex_lock(&cdev->power_lock);
-	coherent_config_woken_locked(cdev);
-	mutex_unlock(&cdev->power_lock);
-}
-
-/* A write that may change the power state, by which the GPU may be reset. */
 static ssize_t coherent_config_power(struct coherent_device *cdev,
 				     const char __user *buf, size_t count,
 				     loff_t *ppos)
 {
 	struct vfio_pci_core_device *core = &cdev->core;
-	bool asleep_before;
 	ssize_t done;
 
 	if (mutex_lock_killable(&cdev->power_lock))
 		return -EINTR;
-
-	asleep_before = coherent_config_asleep(cdev);
 	done = vfio_pci_core_write(&core->vdev, buf, count, ppos);
-
 	/* Without NoSoftRst, leaving D3hot is a reset. */
-	if (core->needs_pm_restore && !asleep_before &&
-	    coherent_config_asleep(cdev)) {
-		cdev->slept = true;
-		coherent_reset_begin(cdev);
-	}
-	coherent_config_woken_locked(cdev);
+	if (core->needs_pm_restore && coherent_config_asleep(cdev))
+		coherent_slept(cdev);
+	coherent_woken(cdev);
 	mutex_unlock(&cdev->power_lock);
 	return done;
+}
+
+/* How many bytes at @offset the core takes at a time. */
+static size_t coherent_config_chunk(u64 offset, size_t count)
+{
+	if (count >= sizeof(u32) && IS_ALIGNED(offset, sizeof(u32)))
+		return sizeof(u32);
+	if (count >= sizeof(u16) && IS_ALIGNED(offset, sizeof(u16)))
+		return sizeof(u16);
+	return 1;
+}
+
+static ssize_t coherent_config_write_chunk(struct coherent_device *cdev,
+					   const char __user *buf, size_t count,
+					   loff_t *ppos)
+{
+	struct pci_dev *pdev = cdev->core.pdev;
+	u64 offset = *ppos & VFIO_PCI_OFFSET_MASK;
+	u64 control = pdev->pm_cap + PCI_PM_CTRL;
+
+	if (pdev->pm_cap && offset < control + sizeof(u16) &&
+	    offset + count > control)
+		return coherent_config_power(cdev, buf, count, ppos);
+	return vfio_pci_core_write(&cdev->core.vdev, buf, count, ppos);
 }
 
 /**
@@ -74,23 +73,27 @@ static ssize_t coherent_config_power(struct coherent_device *cdev,
  * @count: bytes
  * @ppos: region index and offset; advanced by what was written
  *
- * Return: as the core's.
+ * Given in chunks, which the core makes of it anyway: when it fails at one, it
+ * does not say how many went before.
+ *
+ * Return: bytes written, or the core's error.
  */
 ssize_t coherent_config_write(struct coherent_device *cdev,
 			      const char __user *buf, size_t count,
 			      loff_t *ppos)
 {
-	struct pci_dev *pdev = cdev->core.pdev;
-	u64 offset = *ppos & VFIO_PCI_OFFSET_MASK;
-	u64 control = pdev->pm_cap + PCI_PM_CTRL;
-	ssize_t done;
+	ssize_t ret = 0;
+	size_t done = 0;
 
-	if (pdev->pm_cap && offset < control + sizeof(u16) &&
-	    offset + count > control)
-		done = coherent_config_power(cdev, buf, count, ppos);
-	else
-		done = vfio_pci_core_write(&cdev->core.vdev, buf, count, ppos);
+	while (done < count) {
+		ret = coherent_config_write_chunk(cdev, buf + done,
+						  coherent_config_chunk(*ppos, count - done),
+						  ppos);
+		if (ret <= 0)
+			break;
+		done += ret;
+	}
 	coherent_zap_if_silent(cdev);
-	return done;
+	return done ?: ret;
 }
 COHERENT_EXPORT(coherent_config_write);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A VFIO PCI device that has windows: its life, its resets, and the operations
- * of its VFIO device. What does not concern a window goes to vfio-pci-core.
+ * A VFIO PCI device that has windows: its life, and the operations of its VFIO
+ * device. What does not concern a window goes to vfio-pci-core.
  *
  * A window is real PCI memory: it answers only while the virtual command
  * register enables memory and the function is below D3hot. That rule is
@@ -136,7 +136,7 @@ void coherent_open(struct coherent_device *cdev)
 		return;
 	coherent_dmabuf_open(cdev);
 	coherent_forget(cdev);
-	coherent_config_woken(cdev);
+	coherent_woken(cdev);
 }
 COHERENT_EXPORT(coherent_open);
 
@@ -160,7 +160,8 @@ COHERENT_EXPORT(coherent_close);
  * coherent_answers() - does the function answer accesses to its memory?
  * @cdev: the device, open; its memory_lock is held
  *
- * Return: true if memory is enabled and the function is below D3hot.
+ * Return: true if memory is enabled, the function is below D3hot, and no fatal
+ * error of its link is being recovered from.
  */
 bool coherent_answers(struct coherent_device *cdev)
 {
@@ -169,7 +170,7 @@ bool coherent_answers(struct coherent_device *cdev)
 
 	lockdep_assert_held(&core->memory_lock);
 
-	if (coherent_asleep(core->pdev))
+	if (coherent_asleep(core->pdev) || READ_ONCE(cdev->frozen))
 		return false;
 	return core->pdev->no_command_memory || command & PCI_COMMAND_MEMORY;
 }
@@ -185,7 +186,8 @@ bool coherent_window_answers(struct coherent_window *window)
 	return coherent_answers(cdev);
 }
 
-static void coherent_zap(struct coherent_device *cdev)
+/* Take away the mappings of all windows. */
+void coherent_zap(struct coherent_device *cdev)
 {
 	unsigned int i;
 
@@ -213,78 +215,6 @@ void coherent_zap_if_silent(struct coherent_device *cdev)
 		coherent_zap(cdev);
 }
 COHERENT_EXPORT(coherent_zap_if_silent);
-
-/**
- * coherent_reset_begin() - a reset starts, by whatever path; others may be under
- *			    way
- * @cdev: the device; its memory_lock may be held or not
- *
- * When this returns nobody touches the memory and nothing maps it, until
- * coherent_reset_end() and readiness.
- */
-void coherent_reset_begin(struct coherent_device *cdev)
-{
-	unsigned int i;
-	u64 generation;
-
-	spin_lock(&cdev->ready_lock);
-	cdev->resets++;
-	coherent_ready_reset_begin(&cdev->ready);
-	generation = cdev->ready.generation;
-	spin_unlock(&cdev->ready_lock);
-	trace_coherent_reset(cdev, generation);
-
-	/* Who passed the gate before this edge is waited for here. */
-	down_write(&cdev->gate);
-	for (i = 0; i < cdev->nr_windows; i++)
-		coherent_window_forget(&cdev->windows[i]);
-	up_write(&cdev->gate);
-	coherent_zap(cdev);
-}
-
-/**
- * coherent_reset_end() - a reset is over, for which coherent_reset_begin() was
- *			  called
- * @cdev: the device; its memory_lock may be held or not
- */
-void coherent_reset_end(struct coherent_device *cdev)
-{
-	unsigned int i;
-	u64 generation;
-
-	if (cdev->ops && cdev->ops->forget)
-		cdev->ops->forget(cdev);
-	for (i = 0; i < cdev->nr_windows; i++)
-		coherent_window_heal(&cdev->windows[i]);
-	spin_lock(&cdev->ready_lock);
-	if (!--cdev->resets)
-		coherent_ready_reset_end(&cdev->ready);
-	generation = cdev->ready.generation;
-	spin_unlock(&cdev->ready_lock);
-	trace_coherent_reset(cdev, generation);
-}
-
-/**
- * coherent_forget() - the memory may have lost its training without a reset
- * @cdev: the device; its memory_lock is not held
- *
- * Whether a reset is under way does not change.
- */
-void coherent_forget(struct coherent_device *cdev)
-{
-	unsigned int i;
-
-	spin_lock(&cdev->ready_lock);
-	coherent_ready_forget(&cdev->ready);
-	spin_unlock(&cdev->ready_lock);
-
-	down_write(&cdev->gate);
-	for (i = 0; i < cdev->nr_windows; i++)
-		coherent_window_forget(&cdev->windows[i]);
-	up_write(&cdev->gate);
-	coherent_zap(cdev);
-}
-COHERENT_EXPORT(coherent_forget);
 
 /**
  * coherent_read() - a &vfio_device_ops.read
@@ -369,8 +299,9 @@ long coherent_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 
 	if (ret == -ENOTTY)
 		ret = vfio_pci_core_ioctl(core_vdev, cmd, arg);
+	/* The core wakes the function for a reset, even one that then fails. */
 	if (cmd == VFIO_DEVICE_RESET || cmd == VFIO_DEVICE_PCI_HOT_RESET)
-		coherent_config_woken(cdev);
+		coherent_woken(cdev);
 	return ret;
 }
 COHERENT_EXPORT(coherent_ioctl);
@@ -416,8 +347,10 @@ int coherent_feature(struct vfio_device *core_vdev, u32 flags,
 	if (power)
 		coherent_forget(cdev);
 	ret = vfio_pci_core_ioctl_feature(core_vdev, flags, arg, argsz);
-	if (power)
+	if (power) {
 		coherent_forget(cdev);
+		coherent_woken(cdev);
+	}
 	return ret;
 }
 COHERENT_EXPORT(coherent_feature);
@@ -470,72 +403,6 @@ int coherent_pci_sriov_configure(struct pci_dev *pdev, int nr_virtfn)
 					     nr_virtfn);
 }
 COHERENT_EXPORT(coherent_pci_sriov_configure);
-
-/**
- * coherent_pci_reset_prepare() - a &pci_error_handlers.reset_prepare
- * @pdev: the function
- */
-void coherent_pci_reset_prepare(struct pci_dev *pdev)
-{
-	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
-
-	coherent_reset_begin(to_coherent_device(&core->vdev));
-}
-COHERENT_EXPORT(coherent_pci_reset_prepare);
-
-/**
- * coherent_pci_reset_done() - a &pci_error_handlers.reset_done
- * @pdev: the function
- */
-void coherent_pci_reset_done(struct pci_dev *pdev)
-{
-	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
-
-	coherent_reset_end(to_coherent_device(&core->vdev));
-}
-COHERENT_EXPORT(coherent_pci_reset_done);
-
-/**
- * coherent_pci_error_detected() - a &pci_error_handlers.error_detected
- * @pdev: the function
- * @state: of its link
- *
- * The PCI core recovers a frozen link by a reset of the bus, and calls neither
- * reset_prepare nor reset_done for it.
- *
- * Return: as the core's.
- */
-pci_ers_result_t coherent_pci_error_detected(struct pci_dev *pdev,
-					     pci_channel_state_t state)
-{
-	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
-	struct coherent_device *cdev = to_coherent_device(&core->vdev);
-
-	if (state == pci_channel_io_frozen) {
-		cdev->frozen = true;
-		coherent_reset_begin(cdev);
-	} else if (state == pci_channel_io_perm_failure && cdev->frozen) {
-		coherent_pci_resume(pdev);
-	}
-	return vfio_pci_core_aer_err_detected(pdev, state);
-}
-COHERENT_EXPORT(coherent_pci_error_detected);
-
-/**
- * coherent_pci_resume() - a &pci_error_handlers.resume
- * @pdev: the function
- */
-void coherent_pci_resume(struct pci_dev *pdev)
-{
-	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
-	struct coherent_device *cdev = to_coherent_device(&core->vdev);
-
-	if (!cdev->frozen)
-		return;
-	cdev->frozen = false;
-	coherent_reset_end(cdev);
-}
-COHERENT_EXPORT(coherent_pci_resume);
 
 /* What the pure logic offers to drivers; it does not know of symbols. */
 COHERENT_EXPORT(coherent_split);

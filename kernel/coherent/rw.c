@@ -170,7 +170,8 @@ static ssize_t coherent_rw_tail(struct coherent_window *window,
 		size_t now = min_t(size_t, count - done, COHERENT_BLOCK);
 		bool answers;
 
-		down_read(&cdev->core.memory_lock);
+		if (down_read_killable(&cdev->core.memory_lock))
+			return done ?: -EINTR;
 		answers = coherent_window_answers(window);
 		up_read(&cdev->core.memory_lock);
 		if (!answers)
@@ -226,6 +227,12 @@ ssize_t coherent_window_rw(struct coherent_window *window, char __user *buf,
 	if (only && (count != only || offset % only))
 		return -EINVAL;
 
+	/* Between accesses the function sleeps, and may forget its training. */
+	if (down_read_killable(&core->memory_lock))
+		return -EINTR;
+	low_power = core->pm_runtime_engaged;
+	up_read(&core->memory_lock);
+
 	ret = pm_runtime_resume_and_get(&core->pdev->dev);
 	if (ret) {
 		pci_info_ratelimited(core->pdev,
@@ -234,10 +241,6 @@ ssize_t coherent_window_rw(struct coherent_window *window, char __user *buf,
 		return -EIO;
 	}
 
-	/* Between accesses the function sleeps, and may forget its training. */
-	down_read(&core->memory_lock);
-	low_power = core->pm_runtime_engaged;
-	up_read(&core->memory_lock);
 	if (low_power)
 		coherent_forget(window->cdev);
 	done = coherent_rw_parts(window, buf, offset, &access, write);

@@ -17,8 +17,7 @@ int coherent_window_copy(struct coherent_window *window, u64 offset,
 			 void *bytes, size_t count, bool write);
 
 /* main.c */
-void coherent_reset_begin(struct coherent_device *cdev);
-void coherent_reset_end(struct coherent_device *cdev);
+void coherent_zap(struct coherent_device *cdev);
 bool coherent_window_answers(struct coherent_window *window);
 
 /* rw.c */
@@ -35,8 +34,8 @@ void coherent_window_zap_part(struct coherent_window *window, u64 offset,
 			      u64 length);
 struct coherent_window *coherent_mmap_window(struct vm_area_struct *vma);
 
-/* config.c: after what may have woken the function */
-void coherent_config_woken(struct coherent_device *cdev);
+/* reset.c */
+void coherent_slept(struct coherent_device *cdev);
 
 /* poison.c: what memory failures took */
 int coherent_poison_start(void);

@@ -31,8 +31,21 @@ void nvgrace_config_init(struct nvgrace_device *nvdev)
 void nvgrace_config_reset(struct nvgrace_device *nvdev)
 {
 	spin_lock(&nvdev->bar_lock);
+	nvdev->usemem_before = nvdev->usemem_bar.address;
+	nvdev->resmem_before = nvdev->resmem_bar.address;
 	coherent_bar_reset(&nvdev->usemem_bar);
 	coherent_bar_reset(&nvdev->resmem_bar);
+	spin_unlock(&nvdev->bar_lock);
+}
+
+/* The last reset was none; a register written since keeps what was written. */
+void nvgrace_config_undo_reset(struct nvgrace_device *nvdev)
+{
+	spin_lock(&nvdev->bar_lock);
+	if (!nvdev->usemem_bar.address)
+		nvdev->usemem_bar.address = nvdev->usemem_before;
+	if (!nvdev->resmem_bar.address)
+		nvdev->resmem_bar.address = nvdev->resmem_before;
 	spin_unlock(&nvdev->bar_lock);
 }
 
@@ -110,6 +123,8 @@ ssize_t nvgrace_config_rw(struct nvgrace_device *nvdev, char __user *buf,
 {
 	size_t done = 0;
 
+	/* By a sibling's hot reset, perhaps, of which nobody told. */
+	coherent_woken(&nvdev->coherent);
 	while (done < count) {
 		size_t piece = coherent_span_piece(*ppos & VFIO_PCI_OFFSET_MASK,
 						   count - done,

@@ -32,9 +32,10 @@ struct nvgrace_firmware {
  * @coherent: the VFIO device and its windows; must come first
  * @firmware: as read at probe
  * @split: how the memory became windows
- * @bar_lock: guards @resmem_bar and @usemem_bar; nothing nests inside
+ * @bar_lock: guards both emulated BARs and what was in them; nothing nests inside
  * @resmem_bar: emulated BAR2, if there is a resmem window
  * @usemem_bar: emulated BAR4
+ * @resmem_before, @usemem_before: their addresses before the last reset
  * @registers: BAR0, mapped while the device is open, if readiness is there
  * @cxl_dvsec: offset of the CXL device DVSEC in config space; 0: none, and
  *	       readiness is in BAR0
@@ -48,6 +49,8 @@ struct nvgrace_device {
 	spinlock_t bar_lock;
 	struct coherent_bar resmem_bar;
 	struct coherent_bar usemem_bar;
+	u64 resmem_before;
+	u64 usemem_before;
 	void __iomem *registers;
 	u16 cxl_dvsec;
 	u32 last_c2c;
@@ -75,6 +78,7 @@ void nvgrace_ready_close(struct nvgrace_device *nvdev);
 /* config.c */
 void nvgrace_config_init(struct nvgrace_device *nvdev);
 void nvgrace_config_reset(struct nvgrace_device *nvdev);
+void nvgrace_config_undo_reset(struct nvgrace_device *nvdev);
 ssize_t nvgrace_config_rw(struct nvgrace_device *nvdev, char __user *buf,
 			  size_t count, loff_t *ppos, bool write);
 

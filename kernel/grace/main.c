@@ -71,37 +71,19 @@ static ssize_t nvgrace_write(struct vfio_device *core_vdev,
 	return coherent_write(core_vdev, buf, count, ppos);
 }
 
-/* One reset's: its start and its end. */
-#define NVGRACE_RESET_EDGES 2
-
 /* A reset that fails leaves the BARs; the callbacks cannot know that it did. */
 static long nvgrace_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 			  unsigned long arg)
 {
 	struct nvgrace_device *nvdev = to_nvgrace_device(core_vdev);
-	u64 usemem, resmem, generation;
-	long ret;
+	struct coherent_device *cdev = &nvdev->coherent;
+	u64 generation = coherent_ready_generation(cdev);
+	long ret = coherent_ioctl(core_vdev, cmd, arg);
 
-	if (cmd != VFIO_DEVICE_RESET && cmd != VFIO_DEVICE_PCI_HOT_RESET)
-		return coherent_ioctl(core_vdev, cmd, arg);
-
-	generation = coherent_ready_generation(&nvdev->coherent);
-	spin_lock(&nvdev->bar_lock);
-	usemem = nvdev->usemem_bar.address;
-	resmem = nvdev->resmem_bar.address;
-	spin_unlock(&nvdev->bar_lock);
-
-	ret = coherent_ioctl(core_vdev, cmd, arg);
-	/* Unless there was another reset beside this one, or a write. */
-	if (ret && coherent_ready_generation(&nvdev->coherent) - generation <=
-			   NVGRACE_RESET_EDGES) {
-		spin_lock(&nvdev->bar_lock);
-		if (!nvdev->usemem_bar.address)
-			nvdev->usemem_bar.address = usemem;
-		if (!nvdev->resmem_bar.address)
-			nvdev->resmem_bar.address = resmem;
-		spin_unlock(&nvdev->bar_lock);
-	}
+	if (ret && (cmd == VFIO_DEVICE_RESET ||
+		    cmd == VFIO_DEVICE_PCI_HOT_RESET) &&
+	    coherent_reset_was_mine(cdev, generation))
+		nvgrace_config_undo_reset(nvdev);
 	return ret;
 }
 

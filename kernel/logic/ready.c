@@ -57,7 +57,7 @@ void coherent_ready_reset_begin(struct coherent_ready *ready)
 }
 
 /**
- * coherent_ready_reset_end() - a reset is over, whether its start was seen or not
+ * coherent_ready_reset_end() - a reset is over
  * @ready: the automaton
  */
 void coherent_ready_reset_end(struct coherent_ready *ready)

@@ -266,6 +266,61 @@ static void userfault_config(void)
 	pthread_join(others, NULL);
 }
 
+static void dl_reset(void *arg)
+{
+	(void)arg;
+	vfio_reset(&gpu.vfio);
+}
+
+/* A write to the PM register too: who resets the device meanwhile need not wait for its buffer. */
+static void userfault_power(void)
+{
+	struct dl_uffd *u;
+	pthread_t transfer;
+
+	gpu_tiny(&gpu);
+	u = dl_uffd(VFIO_CONFIG, true, vfio_cap(&gpu.vfio, PCI_CAP_ID_PM) + PCI_PM_CTRL);
+	pthread_create(&transfer, NULL, dl_transfer, u);
+	dl_await_fault(u);
+	ktap_join_ok(ktap_spawn(dl_reset, NULL), 20,
+		     "VFIO_DEVICE_RESET while a buffer's fault waits");
+	dl_answer(u);
+	EQ(ktap_await(&u->done, 1, 20), 1, "transfer came back");
+	pthread_join(transfer, NULL);
+}
+
+static void dl_read(void *arg)
+{
+	static char buf[MiB];
+
+	*(volatile int *)arg = 1;
+	vfio_read(&gpu.vfio, VFIO_USEMEM, 0, buf, sizeof(buf));
+	*(volatile int *)arg = 2;
+}
+
+/* The core holds its lock for as long as a function takes to come back; who waits can be killed. */
+static void killed_in_slow_reset(void)
+{
+	volatile int *step = ktap_shared(sizeof(int));
+	pid_t reset, reader;
+	int waited;
+
+	gpu_tiny(&gpu);
+	sim_fault(gpu.name, "flr_ms", "15000");
+	sim_fault(gpu.name, "flr", "slow");
+	pci_attr_write(gpu.bdf, "reset_method", "flr");
+	reset = ktap_spawn(dl_reset, NULL);
+	ktap_sleep(2);
+	reader = ktap_spawn(dl_read, (void *)(uintptr_t)step);
+	EQ(ktap_await(step, 1, 10), 1, "reader began");
+	ktap_sleep(0.5);
+	waited = *step;
+	ktap_kill(reader, 5, "reader in a slow reset");
+	ktap_join_ok(reset, 60, "reset");
+	pci_attr_write(gpu.bdf, "reset_method", "default");
+	EQ(waited, 1, "reader in a reset");
+}
+
 static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("G4_own_mapping_read_usemem", G4_own_mapping_read, VFIO_USEMEM),
 	KTAP_CASE_ARG("G4_own_mapping_read_resmem", G4_own_mapping_read, VFIO_RESMEM),
@@ -280,6 +335,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("G4_userfault_tail", G4_userfault_tail, VFIO_USEMEM),
 	KTAP_CASE_ARG("userfault_config_read", userfault_config, 0),
 	KTAP_CASE_ARG("userfault_config_write", userfault_config, 1),
+	KTAP_CASE(userfault_power),
+	KTAP_CASE_SLOW(killed_in_slow_reset, 120),
 };
 
 int main(int argc, char **argv)
