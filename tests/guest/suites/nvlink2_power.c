@@ -13,6 +13,7 @@
 #include "edu.h"
 #include "nvlink.h"
 #include "power.h"
+#include "trace.h"
 
 static struct nvlink nv, other;
 static struct vfio_dev edu;
@@ -269,6 +270,33 @@ static void guest_mapped_while_open(void)
 	nothing_out_of_turn();
 }
 
+static void guest_tracepoints(void)
+{
+	static const char *const events[] = {"nvlink2_lpar_map", "nvlink2_lpar_unmap"};
+	struct power_guest g;
+	unsigned int lpid;
+	char line[256];
+
+	guest_make(&g);
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+	trace_start("nvlink2");
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
+	lpid = lpid_of(nv.gpu.bdf);
+	power_close(&nv.gpu.vfio, &g);
+	guest_end(&g);
+	/* Whom they name is gone. */
+	sim_remove(nv.gpu.name);
+	for (size_t i = 0; i < ARRAY_LEN(events); i++) {
+		const char *const words[] = {events[i], nv.gpu.bdf, NULL};
+
+		EQ(trace_lines(words, line, sizeof(line)), 1, "%s: lines", events[i]);
+		EQ(trace_number(line, "LPID"), lpid, "%s", line);
+		OK(strstr(line, ": 0"), "result: %s", line);
+	}
+	trace_stop();
+}
+
 /* P6: the number of a guest that went is nobody else's while the GPU has it. */
 static void P6_guest_goes_first(void)
 {
@@ -295,7 +323,8 @@ static void P6_guest_goes_first(void)
 	nothing_out_of_turn();
 }
 
-static void guest_refused(void)
+/* P8: a guest that the platform does not map is no guest that the device opens for. */
+static void P8_guest_refused(void)
 {
 	struct power_guest g;
 
@@ -323,8 +352,9 @@ int main(int argc, char **argv)
 		KTAP_CASE(container_v1),
 		KTAP_CASE(no_guest_no_call),
 		KTAP_CASE(guest_mapped_while_open),
+		KTAP_CASE(guest_tracepoints),
 		KTAP_CASE(P6_guest_goes_first),
-		KTAP_CASE(guest_refused),
+		KTAP_CASE(P8_guest_refused),
 	};
 
 	nvlink_suite();

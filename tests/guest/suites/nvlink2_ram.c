@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "nvlink.h"
+#include "trace.h"
 
 static struct nvlink nv;
 
@@ -177,6 +178,41 @@ static void zapped_when_silent(void)
 	munmap(p, 64 * KiB);
 }
 
+static void told(const char *event, const struct vfio_dev *v, uint64_t offset, uint64_t bytes)
+{
+	const char *const words[] = {event, v->bdf, NULL};
+	char line[256];
+
+	EQ(trace_lines(words, line, sizeof(line)), 1, "%s of %s: lines", event, v->bdf);
+	EQ(trace_number(line, "region"), VFIO_SPECIAL, "%s", line);
+	EQ(trace_number(line, "offset"), offset, "%s", line);
+	if (bytes)
+		EQ(trace_number(line, "length"), bytes, "%s", line);
+}
+
+/* Mappings of both kinds, and a fault; read when the devices that they name are gone. */
+static void tracepoints(void)
+{
+	struct vfio_dev gpu, bridge;
+	void *p, *registers;
+
+	ram_open();
+	gpu = nv.gpu.vfio;
+	bridge = nv.bridge[0];
+	trace_start("coherent");
+	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, GiB, 64 * KiB);
+	registers = vfio_map(&nv.bridge[0], VFIO_SPECIAL, 0, NVLINK_ATSD);
+	EQ(vfio_touch_read(p, NULL), 0, "load");
+	munmap(registers, NVLINK_ATSD);
+	munmap(p, 64 * KiB);
+	nvlink_close(&nv);
+	sim_remove(nv.gpu.name);
+	told("coherent_mmap", &gpu, GiB, 64 * KiB);
+	told("coherent_mmap", &bridge, 0, NVLINK_ATSD);
+	told("coherent_fault", &gpu, GiB, 0);
+	trace_stop();
+}
+
 static volatile int *client_state;
 
 static void client(void *arg)
@@ -243,6 +279,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(P1_bounds),
 		KTAP_CASE(P5_mappings),
 		KTAP_CASE(zapped_when_silent),
+		KTAP_CASE(tracepoints),
 		KTAP_CASE(killed_while_mapped),
 		KTAP_CASE_ARG_SLOW("many_cycles", many_cycles, 1000, 600),
 	};

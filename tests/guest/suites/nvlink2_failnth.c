@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * P9: every allocation fails once, of what a V100 and its bridges are asked to do: lib/failnth.h says
+ * how. Nothing may be leaked, and no registration for DMA be left.
+ */
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+
+#include "failnth.h"
+#include "nvlink.h"
+
+#define PIECE (64 * KiB)
+
+static const struct nvlink_want one_link = {.links = "1"};
+static struct nvlink nv;
+static struct vfio_dev *dev;
+static char bdf[PCI_BDF_SIZE];
+static uint64_t length;
+static char *mapping = MAP_FAILED;
+static char buffer[PIECE];
+
+/* The case's device: the GPU, or its bridge. */
+static void choose(bool bridge)
+{
+	nvlink_make(&nv, 0, &one_link);
+	dev = bridge ? &nv.bridge[0] : &nv.gpu.vfio;
+	memcpy(bdf, bridge ? nv.bridge[0].bdf : nv.gpu.bdf, sizeof(bdf));
+	length = bridge ? PIECE : 4 * PIECE;
+}
+
+static void nothing(void)
+{
+}
+
+static void bound(void)
+{
+	pci_bind(bdf, NVLINK_DRIVER);
+}
+
+static void unbound(void)
+{
+	bound();
+	pci_unbind(bdf);
+}
+
+static void opened(void)
+{
+	bound();
+	vfio_open(dev, bdf);
+	vfio_memory_enable(dev, true);
+	sim_train(nv.gpu.name);
+}
+
+static void mapped(void)
+{
+	opened();
+	mapping = vfio_map(dev, VFIO_SPECIAL, 0, length);
+}
+
+static void closed(void)
+{
+	if (mapping != MAP_FAILED)
+		munmap(mapping, length);
+	mapping = MAP_FAILED;
+	vfio_close(dev);
+	EQ(nvlink_registrations(), 0, "registrations that are left");
+}
+
+static int bind(void)
+{
+	return failnth_bind(bdf);
+}
+
+static int unbind(void)
+{
+	return pci_unbind(bdf);
+}
+
+static int open_device(void)
+{
+	return vfio_try_open(dev, bdf);
+}
+
+static int close_device(void)
+{
+	vfio_close(dev);
+	return 0;
+}
+
+static int region_info(void)
+{
+	char room[256] __attribute__((aligned(8)));
+	struct vfio_region_info *info = (void *)room;
+
+	*info = (struct vfio_region_info){.argsz = sizeof(room), .index = VFIO_SPECIAL};
+	return ioctl(dev->fd, VFIO_DEVICE_GET_REGION_INFO, info) ? errno : 0;
+}
+
+static int map(void)
+{
+	mapping = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, dev->fd,
+		       (off_t)dev->region[VFIO_SPECIAL].offset);
+	return mapping == MAP_FAILED ? errno : 0;
+}
+
+static int fault(void)
+{
+	for (uint64_t at = 0; at < length; at += PIECE)
+		if (vfio_touch_read(mapping + at, NULL))
+			return EFAULT;
+	return 0;
+}
+
+/* What is left on both sides is registered anew. */
+static int unmap_middle(void)
+{
+	return munmap(mapping + PIECE, PIECE) ? errno : 0;
+}
+
+static int move(bool write)
+{
+	size_t n = dev == &nv.gpu.vfio ? sizeof(buffer) : 8;
+	ssize_t done = write ? vfio_write(dev, VFIO_SPECIAL, 0, buffer, n)
+			     : vfio_read(dev, VFIO_SPECIAL, 0, buffer, n);
+
+	if (done < 0)
+		return (int)-done;
+	return done == (ssize_t)n ? 0 : EIO;
+}
+
+static int read_region(void)
+{
+	return move(false);
+}
+
+static int write_region(void)
+{
+	return move(true);
+}
+
+static int reset(void)
+{
+	return vfio_reset(dev);
+}
+
+static const struct failnth operations[] = {
+	{unbound, bind, nothing, "vfio_device_set_group", false},
+	{bound, open_device, closed, NULL, false},
+	{opened, region_info, closed, NULL, false},
+	{opened, map, closed, NULL, false},
+	{mapped, fault, closed, NULL, false},
+	{mapped, unmap_middle, closed, NULL, false},
+	{opened, read_region, closed, NULL, false},
+	{opened, write_region, closed, NULL, false},
+	{opened, reset, closed, NULL, true},
+	{mapped, close_device, closed, NULL, true},
+	{bound, unbind, nothing, NULL, false},
+};
+
+#define BRIDGE 100
+
+static void every_allocation(void)
+{
+	/* Its own pages are not what is to fail. */
+	memset(buffer, 1, sizeof(buffer));
+	choose(ktap_arg() >= BRIDGE);
+	failnth_every(&operations[ktap_arg() % BRIDGE]);
+}
+
+#define OPERATION(name, i) KTAP_CASE_ARG_SLOW(name, every_allocation, i, 900)
+/* Much as another one, and slow: for full rounds. */
+#define OPERATION_FULL(name, i) KTAP_CASE_FULL(name, every_allocation, i, 900)
+
+static const struct ktap_case cases[] = {
+	OPERATION("P9_probe", 0),
+	OPERATION_FULL("P9_probe_bridge", 0 + BRIDGE),
+	OPERATION("P9_open", 1),
+	OPERATION_FULL("P9_open_bridge", 1 + BRIDGE),
+	OPERATION("region_info", 2),
+	OPERATION("region_info_bridge", 2 + BRIDGE),
+	OPERATION("mmap", 3),
+	OPERATION("mmap_bridge", 3 + BRIDGE),
+	OPERATION_FULL("fault", 4),
+	OPERATION("munmap_middle", 5),
+	OPERATION_FULL("read", 6),
+	OPERATION_FULL("write", 7),
+	OPERATION("read_bridge", 6 + BRIDGE),
+	OPERATION_FULL("write_bridge", 7 + BRIDGE),
+	OPERATION_FULL("reset", 8),
+	OPERATION("close", 9),
+	OPERATION_FULL("unbind", 10),
+	OPERATION_FULL("unbind_bridge", 10 + BRIDGE),
+};
+
+int main(int argc, char **argv)
+{
+	nvlink_suite();
+	return ktap_main("nvlink2_failnth", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
+}
