@@ -2,6 +2,7 @@
 # make demo       what this project is, in one VM (arm64, Debian's 6.12, a GH200 with 96 GiB) and a guest in it;
 #                 PRESET=v100-32: the same of a V100 on POWER9
 # make check      the quick tests             make check-all   every lane of Debian's kernels
+# make check-guests   every QEMU and kernel that guests are run with
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
 # make mutants    every planted bug, in unit tests and VMs: which must see it
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
@@ -10,7 +11,7 @@
 # make deb        Debian packages into build/deb
 # make format     clang-format over user space
 
-.PHONY: demo check check-all fuzz mutants modules tool deb setup fetch format clean
+.PHONY: demo check check-all check-guests fuzz mutants modules tool deb setup fetch format clean
 
 demo:
 	@vm/demo $(PRESET)
@@ -20,6 +21,9 @@ check:
 
 check-all:
 	@vm/matrix all
+
+check-guests: setup
+	@vm/check-guests
 
 mutants: setup
 	@tests/harness/mutants

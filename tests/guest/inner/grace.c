@@ -176,20 +176,45 @@ static volatile uint64_t *map(const struct inner_gpu *g, int bar, uint64_t bytes
 	return p;
 }
 
-/* A PCI BAR is device memory to the guest: whole words only. */
+/*
+ * A PCI BAR is device memory to the guest: whole words only. Where QEMU plays it, on arm64 the
+ * instruction must be a plain one; the processor does not tell KVM what one that also moves its
+ * pointer has done, and compilers like these in loops.
+ */
+static uint64_t load(volatile uint64_t *p)
+{
+#ifdef __aarch64__
+	uint64_t value;
+
+	__asm__ volatile("ldr %0, [%1]" : "=r"(value) : "r"(p) : "memory");
+	return value;
+#else
+	return *p;
+#endif
+}
+
+static void store(volatile uint64_t *p, uint64_t value)
+{
+#ifdef __aarch64__
+	__asm__ volatile("str %0, [%1]" : : "r"(value), "r"(p) : "memory");
+#else
+	*p = value;
+#endif
+}
+
 static void fill(volatile uint64_t *p, uint64_t off, uint64_t seed)
 {
 	static uint64_t chunk[CHUNK / 8];
 
 	ktap_fill(chunk, sizeof(chunk), seed);
 	for (size_t i = 0; i < ARRAY_LEN(chunk); i++)
-		p[off / 8 + i] = chunk[i];
+		store(&p[off / 8 + i], chunk[i]);
 }
 
 static void take(volatile uint64_t *p, uint64_t off, uint64_t *chunk)
 {
 	for (size_t i = 0; i < CHUNK / 8; i++)
-		chunk[i] = p[off / 8 + i];
+		chunk[i] = load(&p[off / 8 + i]);
 }
 
 static void expect(volatile uint64_t *p, uint64_t off, uint64_t seed, const char *what)
@@ -339,9 +364,10 @@ static void past_end(void)
 		tails++;
 		fill(p, end - CHUNK, SEED(end));
 		for (size_t k = 0; k < ARRAY_LEN(at); k++) {
-			EQ(p[at[k] / 8], UINT64_MAX, "GPU %d: at 0x%" PRIx64, i, at[k]);
-			p[at[k] / 8] = 0;
-			EQ(p[at[k] / 8], UINT64_MAX, "GPU %d: written at 0x%" PRIx64, i, at[k]);
+			EQ(load(&p[at[k] / 8]), UINT64_MAX, "GPU %d: at 0x%" PRIx64, i, at[k]);
+			store(&p[at[k] / 8], 0);
+			EQ(load(&p[at[k] / 8]), UINT64_MAX, "GPU %d: written at 0x%" PRIx64, i,
+			   at[k]);
 		}
 		expect(p, end - CHUNK, SEED(end), "before the end");
 		tell("past the end of the memory: ~0");
@@ -440,6 +466,10 @@ int main(int argc, char **argv)
 		KTAP_CASE_SLOW(resmem, SLOW),
 		KTAP_CASE_SLOW(past_end, SLOW),
 	};
+	static const struct ktap_case small[] = {
+		KTAP_CASE(ids),	   KTAP_CASE(bars),   KTAP_CASE(registers), KTAP_CASE(sizing),
+		KTAP_CASE(usemem), KTAP_CASE(resmem), KTAP_CASE(flr),	    KTAP_CASE(past_end),
+	};
 	static const struct ktap_case first[] = {
 		KTAP_CASE(ids),	   KTAP_CASE(bars),	KTAP_CASE(registers),
 		KTAP_CASE(sizing), KTAP_CASE(usemem),	KTAP_CASE(resmem),
@@ -457,9 +487,8 @@ int main(int argc, char **argv)
 		const struct ktap_case *cases;
 		size_t n;
 	} roles[] = {
-		{"large", large, ARRAY_LEN(large)},
-		{"first", first, ARRAY_LEN(first)},
-		{"again", again, ARRAY_LEN(again)},
+		{"large", large, ARRAY_LEN(large)}, {"small", small, ARRAY_LEN(small)},
+		{"first", first, ARRAY_LEN(first)}, {"again", again, ARRAY_LEN(again)},
 		{"next", next, ARRAY_LEN(next)},
 	};
 	char role[32];

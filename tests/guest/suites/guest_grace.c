@@ -55,10 +55,26 @@ static void next_guest(void)
 	guest_run(&g);
 }
 
+/* Each access of the guest's is a read or write of QEMU's. */
+static void no_mmap_guest(void)
+{
+	const struct guest g = {.name = "no_mmap",
+				.gpus = 1,
+				.gpu = {&gpu[0]},
+				.roles = {"small"},
+				.vfio = ",x-no-mmap=on",
+				.limit = 300};
+
+	gpu_fresh(&gpu[0], &gh200_small);
+	pci_bind(gpu[0].bdf, pci_driver_name());
+	guest_run(&g);
+}
+
 /* "LIFE_CASE": what the guest of that life said. */
 static void said(void)
 {
-	const char *name = strchr(ktap_name(), '/') + 1, *lives[] = {"gh200_96_", "two_", "next_"};
+	const char *name = strchr(ktap_name(), '/') + 1,
+		   *lives[] = {"gh200_96_", "no_mmap_", "two_", "next_"};
 	char life[16];
 
 	for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
@@ -73,10 +89,8 @@ static void said(void)
 	ktap_fail("of which guest?");
 }
 
-#define SAID(label)                                                                                \
-	{                                                                                          \
-		.name = (label), .run = said                                                       \
-	}
+#define SAID(label)	 KTAP_CASE_ARG(label, said, 0)
+#define SAID_FULL(label) KTAP_CASE_FULL(label, said, 0, 0)
 
 int main(int argc, char **argv)
 {
@@ -93,6 +107,15 @@ int main(int argc, char **argv)
 		SAID("two_rebooted"),
 		KTAP_CASE_SLOW(next_guest, 220),
 		SAID("next_nothing_left"),
+		KTAP_CASE_FULL("no_mmap_guest", no_mmap_guest, 0, 320),
+		SAID_FULL("no_mmap_ids"),
+		SAID_FULL("no_mmap_bars"),
+		SAID_FULL("no_mmap_registers"),
+		SAID_FULL("no_mmap_sizing"),
+		SAID_FULL("no_mmap_usemem"),
+		SAID_FULL("no_mmap_resmem"),
+		SAID_FULL("no_mmap_flr"),
+		SAID_FULL("no_mmap_past_end"),
 		KTAP_CASE_SLOW(gh200_96_guest, 420),
 		SAID("gh200_96_ids"),
 		SAID("gh200_96_bars"),
