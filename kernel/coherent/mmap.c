@@ -140,6 +140,7 @@ static vm_fault_t coherent_mmap_fault_order(struct vm_fault *vmf,
 {
 	struct coherent_window *window = vmf->vma->vm_private_data;
 	struct coherent_device *cdev = window->cdev;
+	unsigned long pfn = coherent_mmap_pfn(window, vmf->vma, vmf->address);
 	bool wait = false;
 	vm_fault_t ret;
 
@@ -158,7 +159,7 @@ static vm_fault_t coherent_mmap_fault_order(struct vm_fault *vmf,
 	up_read(&cdev->core.memory_lock);
 
 	/* After a wait the device may be gone: it is told of before. */
-	trace_coherent_fault(cdev, window->index, order, vmf->pgoff, ret);
+	trace_coherent_fault(cdev, window->index, order, vmf->pgoff, pfn, ret);
 	/* A huge fault falls back to a small one, and that one waits. */
 	return wait && !order ? coherent_mmap_wait(vmf) : ret;
 }

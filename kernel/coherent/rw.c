@@ -42,7 +42,7 @@ void coherent_rw_exit(void)
 	kvfree(coherent_ones);
 }
 
-/* Is there anything to wait for, and has it come? Called without locks. */
+/* Make the view that @offset is in, if the memory is ready. */
 static int coherent_rw_make_view(struct coherent_window *window, u64 offset)
 {
 	struct coherent_device *cdev = window->cdev;

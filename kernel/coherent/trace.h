@@ -34,13 +34,15 @@ TRACE_EVENT(coherent_mmap,
 
 TRACE_EVENT(coherent_fault,
 	TP_PROTO(struct coherent_device *cdev, unsigned int index,
-		 unsigned int order, unsigned long pgoff, vm_fault_t result),
-	TP_ARGS(cdev, index, order, pgoff, result),
+		 unsigned int order, unsigned long pgoff, unsigned long pfn,
+		 vm_fault_t result),
+	TP_ARGS(cdev, index, order, pgoff, pfn, result),
 	TP_STRUCT__entry(
 		__array(char, name, COHERENT_TRACE_NAME)
 		__field(unsigned int, index)
 		__field(unsigned int, order)
 		__field(u64, offset)
+		__field(unsigned long, pfn)
 		__field(unsigned int, result)
 	),
 	TP_fast_assign(
@@ -48,13 +50,14 @@ TRACE_EVENT(coherent_fault,
 			COHERENT_TRACE_NAME);
 		__entry->index = index;
 		__entry->order = order;
+		__entry->pfn = pfn;
 		__entry->offset = ((u64)pgoff << PAGE_SHIFT) &
 				  VFIO_PCI_OFFSET_MASK;
 		__entry->result = (__force unsigned int)result;
 	),
-	TP_printk("%s region %u offset %#llx order %u result %#x",
+	TP_printk("%s region %u offset %#llx pfn %#lx order %u result %#x",
 		  __entry->name, __entry->index, __entry->offset,
-		  __entry->order, __entry->result)
+		  __entry->pfn, __entry->order, __entry->result)
 );
 
 TRACE_EVENT(coherent_reset,

@@ -30,19 +30,17 @@ static ssize_t ready_show(struct device *dev, struct device_attribute *attr,
 	struct nvgrace_device *nvdev = nvgrace_sysfs_to(dev);
 	const char *word = "unknown";
 
-	if (!nvdev->firmware.present) {
-		word = "no";
-	} else if (coherent_ready_generation(&nvdev->coherent)) {
-		switch (coherent_ready_now(&nvdev->coherent)) {
-		case COHERENT_READY_YES:
-			word = "yes";
-			break;
-		case COHERENT_READY_FAILED:
-			word = "failed";
-			break;
-		default:
-			break;
-		}
+	if (!nvdev->firmware.present)
+		return sysfs_emit(buf, "no\n");
+	switch (coherent_ready_now(&nvdev->coherent)) {
+	case COHERENT_READY_YES:
+		word = "yes";
+		break;
+	case COHERENT_READY_FAILED:
+		word = "failed";
+		break;
+	default:
+		break;
 	}
 	return sysfs_emit(buf, "%s\n", word);
 }

@@ -97,6 +97,21 @@ static void refused(void)
 	EQ(gpu.vfio.region[4].size, 512 * MiB, "a sane device afterwards: BAR4");
 }
 
+/* Memory that is the host's own RAM, wherever firmware says that the GPU's is. */
+static void memory_is_the_hosts(void)
+{
+	const struct gpu_want w = {.preset = "tiny", .prop_base = "0x50000000"};
+	const char *const words[] = {gpu.bdf, "50000000", "the host uses it as RAM", NULL};
+	int log;
+
+	gpu_fresh(&gpu, &w);
+	log = util_log_mark();
+	EQ(pci_bind_errno(gpu.bdf, pci_driver_name()), EBUSY, "bind: errno");
+	OK(!pci_bound(gpu.bdf, NULL, 0), "bound although refused");
+	OK(util_log_has(log, words), "no log line with the address and the rule");
+	gpu_tiny(&gpu);
+}
+
 static const struct fw_none {
 	struct gpu_want want;
 	const char *state; /* a word of coherent_memory/state */
@@ -288,6 +303,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("G13_bar_over_1_TiB", refused, 8),
 	KTAP_CASE_ARG("G13_overflow_no_resmem", refused, 9),
 	KTAP_CASE_ARG("G13_bar_over_1_TiB_no_resmem", refused, 10),
+	KTAP_CASE(memory_is_the_hosts),
 	KTAP_CASE_ARG("fallback_no_properties", fallback, 0),
 	KTAP_CASE_ARG("fallback_size_0", fallback, 1),
 	KTAP_CASE_ARG("fallback_base_missing", fallback, 2),

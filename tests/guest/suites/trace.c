@@ -63,6 +63,8 @@ static void fault(void)
 	tr_last("coherent_fault", line, sizeof(line));
 	EQ(trace_number(line, "region"), VFIO_RESMEM, "%s", line);
 	EQ(trace_number(line, "offset"), 3 * page, "%s", line);
+	EQ(trace_number(line, "pfn"), (gpu.mem_base + gpu_window(&gpu, VFIO_RESMEM)) / page + 3,
+	   "%s", line);
 	EQ(trace_number(line, "order"), 0, "%s", line);
 	EQ(trace_number(line, "result"), TR_NOPAGE, "%s", line);
 
