@@ -151,6 +151,7 @@ gb200_two() {
 
 # A V100 is known by its bridges: phandles in the device tree tie them together.
 v100() {
+	local bdf
 	host
 	pci_function 0004:04:00.0 0x10de 0x1db5 0x030200
 	driver_of 0004:04:00.0 $NVLINK2
@@ -161,6 +162,13 @@ v100() {
 	bytes sys/bus/pci/devices/0006:00:00.0/of_node/phandle 00000101
 	pci_function 0006:00:00.1 0x1014 0x04ea 0x068000
 	bytes sys/bus/pci/devices/0006:00:00.1/of_node/phandle 00000102
+	for bdf in 0006:00:00.0 0006:00:00.1; do
+		bytes sys/bus/pci/devices/$bdf/of_node/memory-region 00000201
+	done
+	bytes proc/device-tree/memory@0/phandle 00000200
+	bytes proc/device-tree/memory@0/reg 0000000000000000 0000004000000000
+	bytes proc/device-tree/memory@4000000000000/phandle 00000201
+	bytes proc/device-tree/memory@4000000000000/reg 0004000000000000 0000000800000000
 	pci_function 0006:00:01.0 0x1014 0x04ea 0x068000
 	bytes sys/bus/pci/devices/0006:00:01.0/of_node/phandle 00000103
 }

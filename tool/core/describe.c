@@ -14,6 +14,7 @@
 static const char *const describe_sources[] = {
 	[GPU_MEMORY_UNKNOWN] = "unknown",
 	[GPU_MEMORY_DRIVER] = "driver",
+	[GPU_MEMORY_FIRMWARE] = "firmware",
 };
 
 static const char *or_null(const char *text)
@@ -30,6 +31,11 @@ static struct json_object *describe_memory(const struct gpu_memory *m)
 	out_text(memory, "ready", m->ready);
 	if (m->source == GPU_MEMORY_UNKNOWN)
 		return memory;
+	if (m->source == GPU_MEMORY_FIRMWARE) {
+		out_number(memory, "total", m->total);
+		out_number(memory, "base", m->usemem_base);
+		return memory;
+	}
 	out_number(memory, "reset_generation", m->generation);
 	if (!m->present)
 		return memory;

@@ -13,6 +13,7 @@
 #include "core/sys.h"
 
 #define GPU_DEVICES "/sys/bus/pci/devices"
+#define GPU_TREE    "/proc/device-tree"
 #define GPU_NAMES   "/usr/share/misc/pci.ids"
 #define GRACE	    "nvgrace_gpu_vfio_pci"
 #define NVLINK2	    "nvlink2_vfio_pci"
@@ -59,11 +60,65 @@ static uint64_t gpu_number(const struct gpu *gpu, const char *name)
 	return sys_u64(&value, "%s", gpu_file(gpu, name)) ? 0 : value;
 }
 
+/* Two cells of 32 bits, most significant first. */
+static uint64_t cells(const unsigned char *at)
+{
+	uint64_t value = 0;
+
+	for (int i = 0; i < 8; i++)
+		value = value << 8 | at[i];
+	return value;
+}
+
+/* The window of a node below the device tree's root, if it is the one with this phandle. */
+static bool gpu_window_of(struct gpu_memory *m, const char *node, const char *phandle)
+{
+	size_t size = 0, length = 0;
+	char path[160];
+	char *name, *reg;
+	bool found;
+
+	snprintf(path, sizeof(path), GPU_TREE "/%.96s/phandle", node);
+	name = sys_slurp(path, &length);
+	found = name && length == 4 && !memcmp(name, phandle, 4);
+	free(name);
+	if (!found)
+		return false;
+	snprintf(path, sizeof(path), GPU_TREE "/%.96s/reg", node);
+	reg = sys_slurp(path, &size);
+	if (reg && size == 16) {
+		m->source = GPU_MEMORY_FIRMWARE;
+		m->usemem_base = cells((unsigned char *)reg);
+		m->usemem = m->total = cells((unsigned char *)reg + 8);
+	}
+	free(reg);
+	return true;
+}
+
+/* A V100's bridges point at the node of its memory, whoever has it bound. */
+static void gpu_read_firmware(struct gpu *gpu)
+{
+	char path[96];
+	char *phandle, **names;
+	size_t size = 0;
+	bool found = false;
+
+	snprintf(path, sizeof(path), GPU_DEVICES "/%s/of_node/memory-region", gpu->bridge[0]);
+	phandle = sys_slurp(path, &size);
+	names = phandle && size == 4 ? sys_names(GPU_TREE) : NULL;
+	for (char **name = names; name && *name && !found; name++)
+		found = !strncmp(*name, "memory", 6) && gpu_window_of(&gpu->memory, *name, phandle);
+	sys_names_free(names);
+	free(phandle);
+}
+
 static void gpu_read_memory(struct gpu *gpu)
 {
 	struct gpu_memory *m = &gpu->memory;
 
 	strcpy(m->ready, "unknown");
+	if (gpu->bridges)
+		gpu_read_firmware(gpu);
 	if (sys_line(m->state, sizeof(m->state), "%s", gpu_file(gpu, "coherent_memory/state")))
 		return;
 	m->source = GPU_MEMORY_DRIVER;

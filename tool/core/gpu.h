@@ -27,7 +27,8 @@ struct gpu_model {
 /* Where the figures of the memory come from. */
 enum gpu_memory_source {
 	GPU_MEMORY_UNKNOWN,
-	GPU_MEMORY_DRIVER, /* coherent_memory/ on the PCI device */
+	GPU_MEMORY_DRIVER,   /* coherent_memory/ on the PCI device */
+	GPU_MEMORY_FIRMWARE, /* a V100's, from the device tree: in usemem, which is no BAR */
 };
 
 struct gpu_memory {

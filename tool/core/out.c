@@ -96,17 +96,31 @@ const char *out_size(char buf[32], uint64_t bytes)
 	return buf;
 }
 
+/* The elements of an array, with spaces between; as many as there is room for. */
+static const char *out_words(char *buf, size_t size, struct json_object *array)
+{
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		const char *word = json_object_get_string(json_object_array_get_idx(array, i));
+		size_t have = strlen(buf);
+
+		snprintf(buf + have, size - have, "%s%s", i ? " " : "", word);
+	}
+	return buf[0] ? buf : "-";
+}
+
 static void out_cell(struct libscols_line *line, size_t at, struct json_object *row,
 		     const struct out_column *column)
 {
 	struct json_object *value = out_get(row, column->path);
-	char size[32];
+	char size[32], words[256] = "";
 	const char *text = "-";
 
 	if (value && column->is_size)
 		text = out_size(size, json_object_get_uint64(value));
 	else if (value && json_object_is_type(value, json_type_boolean))
 		text = json_object_get_boolean(value) ? "yes" : "no";
+	else if (value && json_object_is_type(value, json_type_array))
+		text = out_words(words, sizeof(words), value);
 	else if (value)
 		text = json_object_get_string(value);
 	scols_line_set_data(line, at, text);

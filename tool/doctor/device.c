@@ -80,7 +80,7 @@ void check_driver_name(struct finding *f, const struct gpu *gpu, const struct pa
 void check_memory_present(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	(void)p;
-	if (gpu->memory.source == GPU_MEMORY_UNKNOWN)
+	if (gpu->memory.source != GPU_MEMORY_DRIVER)
 		finding(f, VERDICT_SKIP, "%s does not tell",
 			gpu->driver[0] ? gpu->driver : "no driver");
 	else if (!gpu->memory.present)

@@ -84,6 +84,20 @@ static void draw_memory(const struct draw_glyphs *g, struct json_object *gpu)
 	box_line(g, g->corner[2], g->corner[3], end);
 }
 
+/* A V100's: no BAR shows it, but a region of VFIO's beside them. */
+static void draw_region(const struct draw_glyphs *g, struct json_object *gpu, uint64_t total)
+{
+	uint64_t base = out_get_number(gpu, "memory.base");
+
+	box_line(g, g->corner[0], g->corner[1], 0);
+	printf("  %s%-*s%s", g->side, BOX_WIDTH, " GPU memory, cacheable: a vendor's region",
+	       g->side);
+	if (base)
+		printf(" %#" PRIx64, base);
+	putchar('\n');
+	box_line(g, g->corner[2], g->corner[3], total);
+}
+
 static void draw_bar(const struct draw_glyphs *g, int bar, uint64_t length, uint64_t size,
 		     const char *what)
 {
@@ -113,7 +127,10 @@ void draw_terminal(struct json_object *gpu)
 	g = strcmp(nl_langinfo(CODESET), "UTF-8") ? &draw_ascii : &draw_utf8;
 	if (total) {
 		printf("device memory, %s\n", out_size(size, total));
-		draw_memory(g, gpu);
+		if (member(gpu, "usemem", ""))
+			draw_memory(g, gpu);
+		else
+			draw_region(g, gpu, total);
 	} else {
 		puts("device memory: not known, the bound driver does not tell");
 	}
@@ -190,6 +207,35 @@ static void svg_window(FILE *f, struct json_object *gpu, const struct draw_windo
 	}
 }
 
+/* A V100: its memory, the region that shows it, and the bridges that it is reached through. */
+static void svg_region(FILE *f, struct json_object *gpu, uint64_t total)
+{
+	struct json_object *bridges = out_get(gpu, "bridges");
+	size_t count = json_object_array_length(bridges);
+	int gap = 10, width = count ? (SVG_SPAN - gap * ((int)count - 1)) / (int)count : 0;
+	char text[128], size[32];
+
+	svg_text(
+		f, SVG_LEFT, 52, "note",
+		"device memory, which a region beside the BARs shows; below it its NVLink bridges");
+	snprintf(text, sizeof(text), "%#" PRIx64, out_get_number(gpu, "memory.base"));
+	svg_text(f, SVG_LEFT, SVG_TOP - 8, "note", text);
+	svg_box(f, SVG_LEFT, SVG_TOP, SVG_SPAN, "usemem");
+	snprintf(text, sizeof(text), "GPU memory %s", out_size(size, total));
+	svg_text(f, SVG_LEFT + 8, SVG_TOP + 24, "name", text);
+	svg_text(f, SVG_LEFT + 8, SVG_TOP + 42, "note", "cacheable");
+	for (int i = 0; i < (int)count; i++) {
+		int x = SVG_LEFT + i * (width + gap);
+
+		fprintf(f, "<path d=\"M%d %d L%d %d\" class=\"tie\"/>\n", x + width / 2,
+			SVG_TOP + SVG_BOX, x + width / 2, SVG_BARS);
+		svg_box(f, x, SVG_BARS, width, "resmem");
+		svg_text(f, x + 8, SVG_BARS + 24, "name",
+			 json_object_get_string(json_object_array_get_idx(bridges, i)));
+		svg_text(f, x + 8, SVG_BARS + 42, "note", "NVLink bridge");
+	}
+}
+
 void draw_svg(FILE *f, struct json_object *gpu)
 {
 	uint64_t total = member(gpu, "total", ""), resmem = member(gpu, "resmem", "");
@@ -213,6 +259,8 @@ void draw_svg(FILE *f, struct json_object *gpu)
 	svg_text(f, SVG_LEFT, 30, "title", title);
 	if (!total) {
 		svg_text(f, SVG_LEFT, SVG_TOP, "name", "device memory: not known");
+	} else if (!member(gpu, "usemem", "")) {
+		svg_region(f, gpu, total);
 	} else {
 		snprintf(title, sizeof(title),
 			 "device memory %s; below it the BARs that a guest sees",

@@ -21,24 +21,29 @@ static const struct out_column list_columns[] = {
 	{"BAR2", "memory.resmem_bar", true, true, false},
 	{"READY", "memory.ready", false, false, false},
 	{"OK", "ok", false, false, false},
+	/* Only where a GPU has some. */
+	{"BRIDGES", "bridges", false, false, true},
 };
 
 int run_list(const struct call *call)
 {
 	struct json_object *object = out_new(call), *gpus = out_array(object, "gpus");
+	size_t columns = sizeof(list_columns) / sizeof(*list_columns) - 1;
 	struct gpu_set set;
 	int status;
 
 	gpu_scan(&set);
 	for (size_t i = 0; i < set.count; i++) {
 		json_object_array_add(gpus, gpu_describe(&set.gpu[i]));
+		if (set.gpu[i].bridges)
+			columns = sizeof(list_columns) / sizeof(*list_columns);
 		if (call_has(call, OPT_ADDRESSES))
 			puts(set.gpu[i].address);
 	}
 	if (call_has(call, OPT_JSON))
 		out_json(object);
 	else if (set.count && !call_has(call, OPT_ADDRESSES))
-		out_table(gpus, list_columns, sizeof(list_columns) / sizeof(*list_columns));
+		out_table(gpus, list_columns, columns);
 	status = gpu_select(&set, NULL, 0);
 	gpu_free(&set);
 	json_object_put(object);

@@ -62,13 +62,13 @@ static void metric_ok(FILE *f, const struct watch_gpu *g)
 
 static void metric_ready(FILE *f, const struct watch_gpu *g)
 {
-	if (g->gpu.memory.source != GPU_MEMORY_UNKNOWN && strcmp(g->gpu.memory.ready, "unknown"))
+	if (g->gpu.memory.source == GPU_MEMORY_DRIVER && strcmp(g->gpu.memory.ready, "unknown"))
 		sample(f, "memory_ready", g, NULL, NULL, !strcmp(g->gpu.memory.ready, "yes"));
 }
 
 static void metric_bytes(FILE *f, const struct watch_gpu *g)
 {
-	if (g->gpu.memory.source == GPU_MEMORY_UNKNOWN)
+	if (g->gpu.memory.source != GPU_MEMORY_DRIVER)
 		return;
 	sample(f, "memory_bytes", g, "window", "usemem", g->gpu.memory.usemem);
 	sample(f, "memory_bytes", g, "window", "resmem", g->gpu.memory.resmem);
@@ -76,7 +76,7 @@ static void metric_bytes(FILE *f, const struct watch_gpu *g)
 
 static void metric_resets(FILE *f, const struct watch_gpu *g)
 {
-	if (g->gpu.memory.source != GPU_MEMORY_UNKNOWN)
+	if (g->gpu.memory.source == GPU_MEMORY_DRIVER)
 		sample(f, "resets_total", g, NULL, NULL, g->gpu.memory.generation / 2);
 }
 

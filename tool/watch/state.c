@@ -149,7 +149,7 @@ static void compare(struct watch *w, const struct watch_gpu *old, const struct w
 	if (a->memory.source == b->memory.source && !strcmp(a->driver, b->driver) &&
 	    resets_begun(&a->memory) != resets_begun(&b->memory))
 		tell_number(w, b->address, EVENT_RESET, a->memory.generation, b->memory.generation);
-	if (b->memory.source != GPU_MEMORY_UNKNOWN || a->memory.source != GPU_MEMORY_UNKNOWN)
+	if (b->memory.source == GPU_MEMORY_DRIVER || a->memory.source == GPU_MEMORY_DRIVER)
 		tell_text(w, b->address, EVENT_READY, a->memory.ready, b->memory.ready);
 	tell_text(w, b->address, EVENT_POWER, a->power_state, b->power_state);
 	for (int kind = 0; kind < WATCH_AER; kind++)

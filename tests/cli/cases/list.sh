@@ -27,8 +27,21 @@ says list/two list
 says show/needs-the-domain show 01:00.0
 says show/two-at-once show all
 
+# The pictures in the README are what show draws of these trees.
+# picture NAME GPU: docs/NAME.svg is up to date.
+picture() {
+	local drawn=$WORK/$1.svg
+	cohgpu show "$2" --svg "$drawn" && xmllint --noout "$drawn" || return 1
+	[[ ${update:-0} == 0 ]] || cp "$drawn" "$TOP/docs/$1.svg"
+	diff -u "$TOP/docs/$1.svg" "$drawn" && grep -q "($1.svg)\|docs/$1.svg" "$TOP/README.md"
+}
+tree gh200 gh200
+check "the picture of gh200-96 is up to date" picture gh200-96 $GPU
+
 tree v100 v100
+check "the picture of v100-32 is up to date" picture v100-32 0004:04:00.0
 says list/v100 list
+says list/v100-json list --json
 says show/v100 show 0004:04:00.0
 # Without its bridges it is an ordinary GPU.
 gone sys/bus/pci/devices/0004:04:00.0/of_node

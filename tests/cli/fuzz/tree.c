@@ -6,6 +6,7 @@
  *
  * FUZZ_FILES names the list of files, a line each; the first one is the domain.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,7 +14,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "bind/bind.h"
 #include "core/error.h"
+#include "core/gpu.h"
+#include "core/sys.h"
 #include "core/verbs.h"
 
 #define FILES 256
@@ -79,6 +83,8 @@ static void run_all(void)
 		{"doctor", "--domain", NULL},
 		{"plan", "all"},
 		{"plan", "all", "--format", "libvirt"},
+		{"watch", "--for", "0"},
+		{"sim", "list"},
 		{"bind", "all", "--dry-run"},
 		{"restore", "all", "--dry-run"},
 	};
@@ -99,6 +105,39 @@ static void run_all(void)
 	}
 }
 
+/* What bind changes first, as sysfs would show it: "" for none. */
+static void override_of(char *buf, size_t size, const struct gpu_set *set)
+{
+	if (!set->count || sys_line(buf, size, "%s", gpu_file(&set->gpu[0], "driver_override")) ||
+	    !strcmp(buf, "(null)"))
+		buf[0] = 0;
+}
+
+/*
+ * Here no kernel answers, so that bind ends with a driver that did not take the GPU, if it begins
+ * at all: then all has to be as it was, and no record is left of what was not done.
+ */
+static void bind_and_back(void)
+{
+	char before[256], after[256], *words[] = {"all"};
+	struct bind_record record;
+	struct gpu_set set;
+	struct call call;
+	bool had;
+
+	gpu_scan(&set);
+	had = set.count && record_read(&record, set.gpu[0].address) != -ENOENT;
+	override_of(before, sizeof(before), &set);
+	if (!verb_parse(&call, verb_find("bind"), 1, words) && call.verb->run(&call) != EXIT_OK) {
+		override_of(after, sizeof(after), &set);
+		if (strcmp(before, after))
+			abort();
+		if (set.count && !had && record_read(&record, set.gpu[0].address) != -ENOENT)
+			abort();
+	}
+	gpu_free(&set);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char before[1 << 20];
@@ -111,6 +150,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(before, read_all(path, &length), sizeof(before));
 	write_all(path, data + 1, size - 1);
 	run_all();
+	bind_and_back();
 	write_all(path, before, length);
 	return 0;
 }
