@@ -6,6 +6,7 @@
 # below 4 GiB only (`mem=`), all RAM above is memory of simulated GPUs. QEMU's
 # backend reserves nothing, so pages cost the host what is really touched.
 
+KVM=/dev/kvm
 ROOT_PORTS=4
 # As many as the functions of an AC922 with six GPUs, of two links each; for those
 # who source this.
@@ -46,13 +47,36 @@ gpu_slots() {
 	done
 }
 
+# accelerator: KVM if it boots this kernel here, which a /dev/kvm does not promise;
+# else TCG. COHGPU_ACCEL=kvm or tcg decides without a try. A machine that runs
+# guests emulates what they need.
+accelerator() {
+	local want=${COHGPU_ACCEL:-} noted=$BUILD/kvm/$OPT_ARCH-$OPT_KERNEL
+	if [[ -z $want && -w $KVM && -z $OPT_GUESTS && $(dpkg --print-architecture) == "$DEBIAN_ARCH" ]]; then
+		mkdir -p "$BUILD/kvm"
+		[[ -e $noted && ! $noted -ot $KVM ]] || try_kvm >"$noted" 2>/dev/null
+		want=$(<"$noted")
+	fi
+	[[ $want != kvm ]] || { echo kvm && return; }
+	echo "tcg,thread=$THREADS"
+}
+
+# try_kvm: prints kvm when the kernel comes as far as missing its root.
+try_kvm() {
+	local log=$BUILD/kvm/$OPT_ARCH-$OPT_KERNEL.log
+	timeout 30 "$QEMU" "${MACHINE[@]}" -accel kvm -object memory-backend-ram,id=ram,size=1G -m 1G -display none \
+		-no-reboot -nodefaults -nic none -serial "file:$log" -kernel "$(kernel_dir "$OPT_ARCH" "$OPT_KERNEL")/vmlinuz" \
+		-append "console=$CONSOLE panic=-1 $CMDLINE" >&2 2>"$log.err" || true
+	if grep -qs 'Unable to mount root fs' "$log"; then echo kvm; else echo tcg; fi
+}
+
 # qemu_command DIR TERMINAL: fills QEMU_COMMAND. DIR holds initrd and receives
 # console.log and results. TERMINAL is a -chardev for the guest's hvc0.
 qemu_command() {
 	local dir=$1 terminal=$2 slots
 	mapfile -t slots < <(gpu_slots)
 	# shellcheck disable=SC2054 # commas of QEMU
-	QEMU_COMMAND=("$QEMU" "${MACHINE[@]}" -accel "tcg,thread=$THREADS" -smp "$OPT_CPUS"
+	QEMU_COMMAND=("$QEMU" "${MACHINE[@]}" -accel "$(accelerator)" -smp "$OPT_CPUS"
 		-object "memory-backend-ram,id=ram,size=$((MEM_VISIBLE + DEVICE_MEMORY_GIB))G,reserve=off"
 		-m "$((MEM_VISIBLE + DEVICE_MEMORY_GIB))G"
 		-display none -no-reboot "${NODEFAULTS[@]}" -nic none -monitor none
