@@ -41,13 +41,10 @@ struct sim_ras_probe {
 	bool frames;
 };
 
-static int sim_ras_hit(struct kprobe *probe, struct pt_regs *regs);
-
 #define SIM_RAS_PROBE(function, ...)                                          \
 	{                                                                     \
 		.probe = {                                                    \
 			.symbol_name = function,                              \
-			.pre_handler = sim_ras_hit,                           \
 		},                                                            \
 		__VA_ARGS__                                                   \
 	}
@@ -93,23 +90,19 @@ void sim_ras_own(bool begin)
 	}
 }
 
-/* The last one, guarded by the lock of the GPU that it was on. */
-static struct {
-	struct task_struct *task;
-	u64 start;
-	unsigned long when;
-} sim_ras_last;
-
+/* A mapping may go through several of the functions: it is counted once. */
 static void sim_ras_count(struct sim_gpu *gpu, u64 start)
 {
+	struct sim_ras_mapping *last = &gpu->last_mapped;
+
 	lockdep_assert_held(&gpu->lock);
 
-	if (sim_ras_last.task == current && sim_ras_last.start == start &&
-	    jiffies - sim_ras_last.when <= 1)
+	if (last->task == current && last->start == start &&
+	    jiffies - last->when <= 1)
 		return;
-	sim_ras_last.task = current;
-	sim_ras_last.start = start;
-	sim_ras_last.when = jiffies;
+	last->task = current;
+	last->start = start;
+	last->when = jiffies;
 	gpu->ras[SIM_RAS_MAPPED]++;
 	SIM_RAS_LOG(gpu, "mapped", start - gpu->mem_base);
 }
@@ -170,8 +163,10 @@ void sim_ras_init(void)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(sim_ras_probes); i++)
+	for (i = 0; i < ARRAY_SIZE(sim_ras_probes); i++) {
+		sim_ras_probes[i].probe.pre_handler = sim_ras_hit;
 		sim_ras_on[i] = !register_kprobe(&sim_ras_probes[i].probe);
+	}
 	if (!sim_ras_sees_mappings())
 		pr_info("ras: no kernel probes, so early mappings are not counted\n");
 }

@@ -60,6 +60,13 @@ enum sim_aer_error { SIM_AER_CORRECTABLE, SIM_AER_NONFATAL, SIM_AER_FATAL };
 
 enum sim_ras { SIM_RAS_WRITTEN, SIM_RAS_MAPPED, SIM_RAS_KINDS };
 
+/* Who mapped device memory, from where on, and when in jiffies. */
+struct sim_ras_mapping {
+	struct task_struct *task;
+	u64 start;
+	unsigned long when;
+};
+
 /**
  * struct sim_preset - a machine's GPU, or a bridge to one
  * @name: as written to the attribute `preset`
@@ -213,6 +220,7 @@ struct sim_nvlink;
  * @resets: how many of each kind were seen
  * @aer: an error on its way
  * @ras: early accesses of each kind that were seen
+ * @last_mapped: the last early mapping that was counted
  * @patches: watched parts of device memory
  * @n_patches: how many there are
  */
@@ -278,6 +286,7 @@ struct sim_gpu {
 	u64 resets[SIM_RESETS];
 	struct sim_aer aer;
 	u64 ras[SIM_RAS_KINDS];
+	struct sim_ras_mapping last_mapped;
 	struct sim_patch patches[SIM_PATCHES];
 	unsigned int n_patches;
 };
