@@ -16,7 +16,7 @@ AC922_PORTS=18
 # shellcheck disable=SC2034 # read by vm/arch
 OPT_GUESTS=''
 # What an architecture's file may change.
-GPU_BUSES=() SERIAL_BUS='' NODEFAULTS=(-nodefaults)
+INITRD_PACK=(cat) GPU_BUSES=() SERIAL_BUS='' NODEFAULTS=(-nodefaults)
 # Enough for four of the largest preset (276 GiB each).
 DEVICE_MEMORY_GIB=${COHGPU_DEVICE_MEMORY_GIB:-1120}
 
@@ -138,7 +138,7 @@ write_job() {
 	printf '%s\n' "$@" >"$dir/job/etc/cohgpu/job"
 	[[ -z ${OPT_COMMAND:-} ]] || printf '%s\n' "$OPT_COMMAND" >"$dir/job/etc/cohgpu/command"
 	(cd "$dir/job" && find . -mindepth 1 | cpio -o -H newc --quiet) >"$dir/job.cpio"
-	cat "$early" "$image" "$dir/job.cpio" >"$dir/initrd"
+	cat "$early" "$image" "$dir/job.cpio" | "${INITRD_PACK[@]}" >"$dir/initrd"
 }
 
 # boot DIR TERMINAL SECONDS: the machine from power-on to power-off. The result

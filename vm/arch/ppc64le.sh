@@ -20,3 +20,5 @@ NODEFAULTS=()
 SERIAL_BUS=pcie.0
 GPU_BUSES=(pcie.1 pcie.2 pcie.3 pcie.4)
 CMDLINE=""
+# This machine takes no initramfs of more than 128 MiB, and QEMU alone is that.
+[[ -z ${OPT_GUESTS:-} ]] || INITRD_PACK=(zstd -q -1 -T0)

@@ -8,7 +8,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <linux/pci_regs.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,15 +15,15 @@
 #include <unistd.h>
 
 #include "gpu.h"
+#include "host.h"
 
-#define CHUNK	    (16 * KiB)
 #define LINK_READY  0x1498
 #define HBM_READY   0x200bc
 #define READY	    0xff
 #define BAR_FLAGS   0xc /* 64 bits, prefetchable */
 #define GPUS	    2
 #define PLACES	    4
-#define SEED(where) (0x5eed + (where) / CHUNK)
+#define SEED(where) (0x5eed + (where) / HOST_CHUNK)
 
 struct inner_gpu {
 	char bdf[PCI_BDF_SIZE];
@@ -35,67 +34,6 @@ struct inner_gpu {
 
 static struct inner_gpu gpus[GPUS];
 static int count;
-static int host = -1;
-
-static int host_port(void)
-{
-	char path[64], name[64];
-
-	for (int i = 1; i < 8; i++) {
-		snprintf(path, sizeof(path), "/sys/class/virtio-ports/vport0p%d/name", i);
-		if (util_read(path, name, sizeof(name)) || strcmp(name, "cohgpu.host"))
-			continue;
-		snprintf(path, sizeof(path), "/dev/vport0p%d", i);
-		return open(path, O_RDWR | O_CLOEXEC);
-	}
-	return -1;
-}
-
-/* One question, one line of answer. */
-static const char *ask(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static const char *ask(const char *fmt, ...)
-{
-	static char line[256];
-	size_t len = 0;
-	va_list ap;
-	ssize_t n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
-	va_end(ap);
-	line[n++] = '\n';
-	OK(write(host, line, n) == n, "port to the host: write: %s", strerror(errno));
-	do {
-		n = read(host, line + len, sizeof(line) - len);
-		OK(n > 0, "port to the host: read: %s", n ? strerror(errno) : "closed");
-		len += n;
-	} while (line[len - 1] != '\n' && len < sizeof(line));
-	line[len - 1] = 0;
-	return line;
-}
-
-static void ask_ok(const char *what, int gpu, uint64_t off, uint64_t bytes, uint64_t seed)
-{
-	const char *answer =
-		ask("%s %d 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64, what, gpu, off, bytes, seed);
-
-	OK(!strcmp(answer, "ok"), "GPU %d, %s at 0x%" PRIx64 ": %s", gpu, what, off, answer);
-}
-
-/* For the story that the host tells. */
-static void tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-
-static void tell(const char *fmt, ...)
-{
-	char text[200];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	ask("tell %s", text);
-}
 
 /* What must be in the guest, by the rules of the hardware and the sizes that the host told. */
 static void learn(void)
@@ -103,7 +41,7 @@ static void learn(void)
 	for (count = 0; count < GPUS; count++) {
 		struct inner_gpu *g = &gpus[count];
 
-		if (sscanf(ask("gpu %d", count),
+		if (sscanf(host_ask("gpu %d", count),
 			   "%15s %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %d", g->bdf,
 			   &g->device, &g->bar0, &g->memory, &g->bar1, &g->scrubbed) != 6)
 			break;
@@ -176,69 +114,11 @@ static volatile uint64_t *map(const struct inner_gpu *g, int bar, uint64_t bytes
 	return p;
 }
 
-/*
- * A PCI BAR is device memory to the guest: whole words only. Where QEMU plays it, on arm64 the
- * instruction must be a plain one; the processor does not tell KVM what one that also moves its
- * pointer has done, and compilers like these in loops.
- */
-static uint64_t load(volatile uint64_t *p)
-{
-#ifdef __aarch64__
-	uint64_t value;
-
-	__asm__ volatile("ldr %0, [%1]" : "=r"(value) : "r"(p) : "memory");
-	return value;
-#else
-	return *p;
-#endif
-}
-
-static void store(volatile uint64_t *p, uint64_t value)
-{
-#ifdef __aarch64__
-	__asm__ volatile("str %0, [%1]" : : "r"(value), "r"(p) : "memory");
-#else
-	*p = value;
-#endif
-}
-
-static void fill(volatile uint64_t *p, uint64_t off, uint64_t seed)
-{
-	static uint64_t chunk[CHUNK / 8];
-
-	ktap_fill(chunk, sizeof(chunk), seed);
-	for (size_t i = 0; i < ARRAY_LEN(chunk); i++)
-		store(&p[off / 8 + i], chunk[i]);
-}
-
-static void take(volatile uint64_t *p, uint64_t off, uint64_t *chunk)
-{
-	for (size_t i = 0; i < CHUNK / 8; i++)
-		chunk[i] = load(&p[off / 8 + i]);
-}
-
-static void expect(volatile uint64_t *p, uint64_t off, uint64_t seed, const char *what)
-{
-	static uint64_t got[CHUNK / 8], want[CHUNK / 8];
-
-	take(p, off, got);
-	ktap_fill(want, sizeof(want), seed);
-	BYTES(got, want, sizeof(got), "%s, at 0x%" PRIx64, what, off);
-}
-
-static void expect_zero(volatile uint64_t *p, uint64_t off, const char *what)
-{
-	static uint64_t got[CHUNK / 8], zero[CHUNK / 8];
-
-	take(p, off, got);
-	BYTES(got, zero, sizeof(got), "%s, at 0x%" PRIx64, what, off);
-}
-
 static uint64_t place(uint64_t length, int i)
 {
-	const uint64_t places[PLACES] = {0, length / 3, length / 3 * 2, length - CHUNK};
+	const uint64_t places[PLACES] = {0, length / 3, length / 3 * 2, length - HOST_CHUNK};
 
-	return places[i] & ~(uint64_t)(CHUNK - 1);
+	return places[i] & ~(uint64_t)(HOST_CHUNK - 1);
 }
 
 static void ids(void)
@@ -248,7 +128,7 @@ static void ids(void)
 		EQ(pci_attr_number(gpus[i].bdf, "vendor"), 0x10de, "GPU %d: vendor", i);
 		EQ(pci_attr_number(gpus[i].bdf, "device"), gpus[i].device, "GPU %d: device", i);
 		EQ(pci_attr_number(gpus[i].bdf, "class"), 0x030200, "GPU %d: class", i);
-		tell("%s is 10de:%04" PRIx64 ", a 3D controller", gpus[i].bdf, gpus[i].device);
+		host_tell("%s is 10de:%04" PRIx64 ", a 3D controller", gpus[i].bdf, gpus[i].device);
 	}
 }
 
@@ -268,7 +148,7 @@ static void bars(void)
 			EQ(value & 0xf, BAR_FLAGS, "GPU %d: BAR%d: flags", i, bar);
 			OK(value & ~0xfULL, "GPU %d: BAR%d: no address", i, bar);
 			EQ(value & (size - 1) & ~0xfULL, 0, "GPU %d: BAR%d: alignment", i, bar);
-			tell("BAR%d: %llu MiB at 0x%llx", bar, size / MiB, value & ~0xfULL);
+			host_tell("BAR%d: %llu MiB at 0x%llx", bar, size / MiB, value & ~0xfULL);
 		}
 		close(fd);
 	}
@@ -278,11 +158,11 @@ static void bars(void)
 static void sizing(void)
 {
 	for (int i = 0; i < count; i++) {
-		volatile uint64_t *p = map(&gpus[i], 4, CHUNK);
+		volatile uint64_t *p = map(&gpus[i], 4, HOST_CHUNK);
 		int fd = config_open(&gpus[i]);
 		uint64_t command = config_get(fd, PCI_COMMAND, 2);
 
-		fill(p, 0, SEED(0));
+		host_fill(p, 0, SEED(0));
 		config_set(fd, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY, 2);
 		for (int bar = 0; bar <= 4; bar += 2) {
 			unsigned int reg = PCI_BASE_ADDRESS_0 + 4 * bar;
@@ -295,7 +175,7 @@ static void sizing(void)
 			EQ(config_get(fd, reg, 8), old, "GPU %d: BAR%d: restored", i, bar);
 		}
 		config_set(fd, PCI_COMMAND, command, 2);
-		expect(p, 0, SEED(0), "after memory was off");
+		host_expect(p, 0, SEED(0), "after memory was off");
 		close(fd);
 	}
 }
@@ -319,13 +199,14 @@ static void usemem(void)
 		for (int k = 0; k < PLACES; k++) {
 			uint64_t off = place(gpus[i].usemem, k);
 
-			fill(p, off, SEED(off));
-			ask_ok("same", i, off, CHUNK, SEED(off));
-			ask_ok("fill", i, off, CHUNK, ~SEED(off));
-			expect(p, off, ~SEED(off), "written by the device");
+			host_fill(p, off, SEED(off));
+			host_ok("same", i, off, HOST_CHUNK, SEED(off));
+			host_ok("fill", i, off, HOST_CHUNK, ~SEED(off));
+			host_expect(p, off, ~SEED(off), "written by the device");
 		}
-		tell("BAR4 mapped; from +0 to +0x%" PRIx64 " guest and device see the same bytes",
-		     gpus[i].usemem - 1);
+		host_tell("BAR4 mapped; from +0 to +0x%" PRIx64
+			  " guest and device see the same bytes",
+			  gpus[i].usemem - 1);
 	}
 }
 
@@ -340,12 +221,12 @@ static void resmem(void)
 		for (int k = 0; k < PLACES; k++) {
 			uint64_t off = place(gpus[i].resmem, k), at = gpus[i].usemem + off;
 
-			fill(p, off, SEED(at));
-			ask_ok("same", i, at, CHUNK, SEED(at));
-			ask_ok("fill", i, at, CHUNK, ~SEED(at));
-			expect(p, off, ~SEED(at), "written by the device");
+			host_fill(p, off, SEED(at));
+			host_ok("same", i, at, HOST_CHUNK, SEED(at));
+			host_ok("fill", i, at, HOST_CHUNK, ~SEED(at));
+			host_expect(p, off, ~SEED(at), "written by the device");
 		}
-		tell("BAR2, the uncached window: the same");
+		host_tell("BAR2, the uncached window: the same");
 	}
 }
 
@@ -362,15 +243,15 @@ static void past_end(void)
 		if (end == size)
 			continue;
 		tails++;
-		fill(p, end - CHUNK, SEED(end));
+		host_fill(p, end - HOST_CHUNK, SEED(end));
 		for (size_t k = 0; k < ARRAY_LEN(at); k++) {
-			EQ(load(&p[at[k] / 8]), UINT64_MAX, "GPU %d: at 0x%" PRIx64, i, at[k]);
-			store(&p[at[k] / 8], 0);
-			EQ(load(&p[at[k] / 8]), UINT64_MAX, "GPU %d: written at 0x%" PRIx64, i,
+			EQ(host_load(&p[at[k] / 8]), UINT64_MAX, "GPU %d: at 0x%" PRIx64, i, at[k]);
+			host_store(&p[at[k] / 8], 0);
+			EQ(host_load(&p[at[k] / 8]), UINT64_MAX, "GPU %d: written at 0x%" PRIx64, i,
 			   at[k]);
 		}
-		expect(p, end - CHUNK, SEED(end), "before the end");
-		tell("past the end of the memory: ~0");
+		host_expect(p, end - HOST_CHUNK, SEED(end), "before the end");
+		host_tell("past the end of the memory: ~0");
 	}
 	OK(tails, "no GPU whose BAR4 has a tail");
 }
@@ -379,27 +260,27 @@ static void past_end(void)
 static void after_reset(int i, volatile uint64_t *p, uint64_t off, const char *what)
 {
 	if (gpus[i].scrubbed)
-		expect_zero(p, off, what);
+		host_expect_zero(p, off, what);
 	else
-		expect(p, off, SEED(off), what);
+		host_expect(p, off, SEED(off), what);
 }
 
 static void flr(void)
 {
 	for (int i = 0; i < count; i++) {
-		volatile uint64_t *p = map(&gpus[i], 4, CHUNK);
-		unsigned long before = strtoul(ask("flrs %d", i), NULL, 0);
+		volatile uint64_t *p = map(&gpus[i], 4, HOST_CHUNK);
+		unsigned long before = strtoul(host_ask("flrs %d", i), NULL, 0);
 		int fd = config_open(&gpus[i]);
 		uint64_t bar = config_get(fd, PCI_BASE_ADDRESS_4, 8);
 
 		EQ(pci_attr_write(gpus[i].bdf, "reset_method", "flr"), 0, "GPU %d: FLR: errno", i);
-		fill(p, 0, SEED(0));
+		host_fill(p, 0, SEED(0));
 		EQ(pci_reset(gpus[i].bdf), 0, "GPU %d: reset: errno", i);
 		EQ(config_get(fd, PCI_BASE_ADDRESS_4, 8), bar, "GPU %d: BAR4 restored", i);
-		OK(strtoul(ask("flrs %d", i), NULL, 0) > before, "GPU %d saw no FLR", i);
+		OK(strtoul(host_ask("flrs %d", i), NULL, 0) > before, "GPU %d saw no FLR", i);
 		after_reset(i, p, 0, "after the FLR");
-		fill(p, 0, SEED(1));
-		ask_ok("same", i, 0, CHUNK, SEED(1));
+		host_fill(p, 0, SEED(1));
+		host_ok("same", i, 0, HOST_CHUNK, SEED(1));
 		close(fd);
 	}
 }
@@ -411,7 +292,7 @@ static void leave_and_reboot(void)
 		volatile uint64_t *p = map(&gpus[i], 4, gpus[i].usemem);
 
 		for (int k = 0; k < PLACES; k++)
-			fill(p, place(gpus[i].usemem, k), SEED(place(gpus[i].usemem, k)));
+			host_fill(p, place(gpus[i].usemem, k), SEED(place(gpus[i].usemem, k)));
 	}
 	reboot(RB_AUTOBOOT);
 	ktap_fail("reboot: %s", strerror(errno));
@@ -436,8 +317,8 @@ static void leave(void)
 		for (int k = 0; k < PLACES; k++) {
 			uint64_t off = place(gpus[i].usemem, k);
 
-			fill(p, off, SEED(off));
-			ask_ok("same", i, off, CHUNK, SEED(off));
+			host_fill(p, off, SEED(off));
+			host_ok("same", i, off, HOST_CHUNK, SEED(off));
 		}
 	}
 }
@@ -450,7 +331,7 @@ static void nothing_left(void)
 
 		EQ(gpus[i].scrubbed, 1, "GPU %d: memory is cleared by resets", i);
 		for (int k = 0; k < PLACES; k++)
-			expect_zero(p, place(gpus[i].usemem, k), "left by the last guest");
+			host_expect_zero(p, place(gpus[i].usemem, k), "left by the last guest");
 	}
 }
 
@@ -493,9 +374,8 @@ int main(int argc, char **argv)
 	};
 	char role[32];
 
-	host = host_port();
-	OK(host >= 0, "no port to the host: %s", strerror(errno));
-	snprintf(role, sizeof(role), "%s", ask("role"));
+	host_open();
+	snprintf(role, sizeof(role), "%s", host_ask("role"));
 	learn();
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
 		if (!strcmp(role, roles[i].role))

@@ -14,19 +14,26 @@
 #define GUEST_GPUS 2
 
 struct guest {
-	const char *name; /* of this life, for its files */
+	const char *name;  /* of this life, for its files */
+	const char *suite; /* the program that runs in it; NULL: grace */
 	int gpus;
 	struct gpu *gpu[GUEST_GPUS];
+	const char *also[4]; /* other functions that it gets, by address */
+	/* What this does not know how to answer; false: nor does the suite. */
+	bool (*answer)(const char *question, char *answer, size_t size);
 	/* What the guest is to do, one word a boot. */
 	const char *roles[3];
 	void (*tell)(const char *text); /* what it has to say while it runs; NULL: a diagnostic */
 	const char *vfio;		/* more options of vfio-pci, each with a comma before */
+	const char *trace;		/* events of QEMU's to be noted */
 	unsigned int mem_mib;
 	double limit; /* seconds, from power-on to power-off */
 };
 
 /* From power-on to power-off; fails the case unless all boots went well and the guest said so. */
 void guest_run(const struct guest *g);
+/* Has QEMU noted an event that contains this? */
+bool guest_traced(const char *life, const char *line);
 /* What the guest said about one of its cases in that life; fails the case if that is not "ok". */
 void guest_said_ok(const char *life, const char *name);
 
