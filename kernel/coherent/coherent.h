@@ -144,7 +144,6 @@ struct coherent_ops {
  * @ready_lock: guards @ready and all that says whether a reset is under way, has
  *		been, or will be; innermost
  * @ready: may the memory be touched?
- * @resets: how many are under way, by different paths
  * @slept: in D3hot, or was until now, which it leaves by a reset
  * @frozen: its link is, by a fatal error; read without the lock too
  * @last_by: the task that made the last reset, NULL if it was not that alone
@@ -163,7 +162,6 @@ struct coherent_device {
 	struct rw_semaphore gate;
 	spinlock_t ready_lock;
 	struct coherent_ready ready;
-	unsigned int resets;
 	bool slept;
 	bool frozen;
 	struct task_struct *last_by;

@@ -51,7 +51,6 @@ static void coherent_reset_begin(struct coherent_device *cdev)
 	u64 generation;
 
 	spin_lock(&cdev->ready_lock);
-	cdev->resets++;
 	coherent_ready_reset_begin(&cdev->ready);
 	generation = cdev->ready.generation;
 	spin_unlock(&cdev->ready_lock);
@@ -66,11 +65,11 @@ static void coherent_reset_end(struct coherent_device *cdev)
 
 	coherent_reset_take(cdev);
 	spin_lock(&cdev->ready_lock);
-	took_more = cdev->slept || cdev->frozen || cdev->resets != 1;
+	took_more = cdev->slept || cdev->frozen ||
+		    cdev->ready.resets != 1;
 	cdev->slept = cdev->slept && coherent_asleep(cdev->core.pdev);
 	cdev->frozen = false;
-	if (!--cdev->resets)
-		coherent_ready_reset_end(&cdev->ready);
+	coherent_ready_reset_end(&cdev->ready);
 	generation = cdev->ready.generation;
 	cdev->last_by = took_more ? NULL : current;
 	cdev->last_end = generation;

@@ -5,7 +5,8 @@
  * the device, which takes time and is done without locks, so a reset may come
  * in between: what was seen then says nothing about the memory afterwards.
  *
- * Therefore resets are counted, at both their edges. An observer notes the
+ * Therefore resets are counted, at both their edges; of those that overlap, at
+ * the first's start and the last's end. An observer notes the
  * generation before it looks and hands it back with what it saw; the automaton
  * takes the observation only if no edge has passed since, and never while a
  * reset is under way. Knowledge carries the generation that it is about, so a
@@ -31,6 +32,7 @@
 void coherent_ready_init(struct coherent_ready *ready, u32 required)
 {
 	ready->generation = 0;
+	ready->resets = 0;
 	ready->required = required;
 	ready->known = 0;
 	ready->state = required ? COHERENT_READY_UNKNOWN : COHERENT_READY_YES;
@@ -50,18 +52,25 @@ bool coherent_ready_in_reset(const struct coherent_ready *ready)
 /**
  * coherent_ready_reset_begin() - a reset starts: the device may vanish now
  * @ready: the automaton
+ *
+ * It may start while another is under way, by another path: that is no edge.
  */
 void coherent_ready_reset_begin(struct coherent_ready *ready)
 {
+	ready->resets++;
 	ready->generation |= 1;
 }
 
 /**
  * coherent_ready_reset_end() - a reset is over
  * @ready: the automaton
+ *
+ * An edge, unless another is still under way.
  */
 void coherent_ready_reset_end(struct coherent_ready *ready)
 {
+	if (ready->resets && --ready->resets)
+		return;
 	ready->generation = (ready->generation | 1) + 1;
 }
 

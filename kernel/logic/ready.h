@@ -20,12 +20,14 @@ enum coherent_ready_state {
 /**
  * struct coherent_ready - the automaton; the caller's lock guards all of it
  * @generation: counts the edges of resets: odd while one is under way
+ * @resets: how many are under way, by different paths
  * @required: conditions, a bit each, that must hold at the same time
  * @known: generation that @state speaks of
  * @state: what was found in that generation
  */
 struct coherent_ready {
 	u64 generation;
+	unsigned int resets;
 	u32 required;
 	u64 known;
 	enum coherent_ready_state state;

@@ -55,10 +55,22 @@ static void an_unannounced_end_counts(void **state)
 	coherent_ready_observe(&r, r.generation, 3, false);
 	coherent_ready_reset_end(&r);
 	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_UNKNOWN);
+}
+
+static void the_last_end_counts(void **state)
+{
+	struct coherent_ready r = fresh();
+	u64 before = r.generation;
+
+	(void)state;
 	coherent_ready_reset_begin(&r);
 	coherent_ready_reset_begin(&r);
+	assert_int_equal(r.generation, before + 1);
+	coherent_ready_reset_end(&r);
+	assert_true(coherent_ready_in_reset(&r));
 	coherent_ready_reset_end(&r);
 	assert_false(coherent_ready_in_reset(&r));
+	assert_int_equal(r.generation, before + 2);
 }
 
 static void failure_is_remembered_and_may_heal(void **state)
@@ -127,6 +139,7 @@ int main(void)
 		cmocka_unit_test(needs_all_at_once),
 		cmocka_unit_test(a_reset_makes_it_stale),
 		cmocka_unit_test(an_unannounced_end_counts),
+		cmocka_unit_test(the_last_end_counts),
 		cmocka_unit_test(failure_is_remembered_and_may_heal),
 		cmocka_unit_test(late_failure_changes_nothing),
 		cmocka_unit_test(forgetting_is_no_edge),

@@ -5,7 +5,7 @@
  * any order. Beside the automaton a ghost remembers what really happened since
  * the last edge of a reset.
  *
- * Bound: fewer than 2^63 edges of resets.
+ * Bound: fewer than 2^63 edges of resets, fewer than 2^32 resets at a time.
  */
 #include "ready.h"
 
@@ -14,6 +14,7 @@
 /* What happened since the last edge; @in_reset says of what kind that was. */
 struct ghost {
 	bool in_reset;
+	unsigned int resets;
 	bool all_seen;
 	bool time_up;
 };
@@ -32,6 +33,8 @@ static bool invariant(const struct coherent_ready *ready, const struct ghost *gh
 	if (ready->known > ready->generation || ready->state > COHERENT_READY_FAILED)
 		return false;
 	if (coherent_ready_in_reset(ready) != ghost->in_reset)
+		return false;
+	if (ready->resets != ghost->resets || ghost->in_reset != (ghost->resets > 0))
 		return false;
 	if (observer->present ? observer->generation != ready->generation
 			      : observer->generation >= ready->generation)
@@ -57,7 +60,7 @@ PROOF(init, 1)
 
 static void edge(struct ghost *ghost, struct observer *observer, bool in_reset)
 {
-	*ghost = (struct ghost){.in_reset = in_reset};
+	*ghost = (struct ghost){.in_reset = in_reset, .resets = ghost->resets};
 	observer->present = false;
 }
 
@@ -86,18 +89,22 @@ PROOF(step, 1)
 	enum call call;
 	u32 required = ready.required;
 
-	assumed(ready.generation < (u64)1 << 63);
+	assumed(ready.generation < (u64)1 << 63 && ready.resets < ~0u);
 	assumed(invariant(&ready, &ghost, &observer));
 	switch (call) {
 	case CALL_BEGIN:
 		coherent_ready_reset_begin(&ready);
 		/* One that starts while another is under way is no new edge. */
-		if (!ghost.in_reset)
+		if (!ghost.resets++)
 			edge(&ghost, &observer, true);
 		break;
 	case CALL_END:
 		coherent_ready_reset_end(&ready);
-		edge(&ghost, &observer, false);
+		/* Nor is the end of one that is not the last; an unannounced one is. */
+		if (ghost.resets)
+			ghost.resets--;
+		if (!ghost.resets)
+			edge(&ghost, &observer, false);
 		break;
 	case CALL_FORGET:
 		coherent_ready_forget(&ready);

@@ -11,7 +11,15 @@
 #define READY_DIARY	256
 #define READY_OBSERVERS 4
 
-enum ready_event { READY_BEGIN, READY_END, READY_FORGOT, READY_SEEN_ALL, READY_TIME_UP };
+enum ready_event {
+	READY_BEGIN,
+	READY_END,
+	READY_FORGOT,
+	READY_SEEN_ALL,
+	READY_TIME_UP,
+	READY_ONE_MORE,
+	READY_ONE_LESS
+};
 
 struct ready_diary {
 	u32 required;
@@ -40,6 +48,19 @@ static bool ready_in_reset(const struct ready_diary *diary)
 		if (diary->event[i] <= READY_END)
 			return diary->event[i] == READY_BEGIN;
 	return false;
+}
+
+/* How many are under way: one since the last beginning, and those that came and went since. */
+static unsigned int ready_resets(const struct ready_diary *diary)
+{
+	unsigned int n = 0, begun = diary->length;
+
+	if (!ready_in_reset(diary))
+		return 0;
+	while (diary->event[--begun] != READY_BEGIN)
+		n += (diary->event[begun] == READY_ONE_MORE) -
+		     (diary->event[begun] == READY_ONE_LESS);
+	return n + 1;
 }
 
 /* Once seen, all conditions count as holding until the next edge. */
@@ -89,12 +110,11 @@ static void ready_step(struct coherent_ready *ready, struct ready_diary *diary,
 	switch (what % 8) {
 	case 0:
 		/* A reset that starts while one is under way is no new edge. */
-		if (!ready_in_reset(diary))
-			ready_note(diary, READY_BEGIN);
+		ready_note(diary, ready_in_reset(diary) ? READY_ONE_MORE : READY_BEGIN);
 		coherent_ready_reset_begin(ready);
 		break;
 	case 1:
-		ready_note(diary, READY_END);
+		ready_note(diary, ready_resets(diary) > 1 ? READY_ONE_LESS : READY_END);
 		coherent_ready_reset_end(ready);
 		break;
 	case 2:
@@ -125,6 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (in.left && diary.length < READY_DIARY) {
 		ready_step(&ready, &diary, observers, &in);
 		FUZZ_CHECK(coherent_ready_in_reset(&ready) == ready_in_reset(&diary));
+		FUZZ_CHECK(ready.resets == ready_resets(&diary));
 		FUZZ_CHECK(coherent_ready_state(&ready) == ready_state(&diary));
 	}
 	return 0;
