@@ -414,6 +414,7 @@ COHERENT_EXPORT(coherent_bar_read);
 COHERENT_EXPORT(coherent_bar_write);
 COHERENT_EXPORT(coherent_span_piece);
 COHERENT_EXPORT(coherent_link_register);
+COHERENT_EXPORT(coherent_ready_code_ms);
 
 static int __init coherent_init(void)
 {

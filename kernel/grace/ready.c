@@ -8,6 +8,7 @@
  * CXL device DVSEC: "memory info valid" within a second, and "memory active"
  * within a time that the DVSEC itself names.
  */
+#include <linux/bitfield.h>
 #include <linux/io.h>
 #include <linux/module.h>
 
@@ -25,7 +26,6 @@
 #define NVGRACE_CXL_VALID BIT(0)
 #define NVGRACE_CXL_ACTIVE BIT(1)
 #define NVGRACE_CXL_TIMEOUT GENMASK(15, 13)
-#define NVGRACE_CXL_TIMEOUT_MAX 4
 #define NVGRACE_CXL_VALID_MS 1000
 
 /* Conditions, a bit each. */
@@ -124,17 +124,14 @@ static int nvgrace_ready_cxl_look(struct coherent_device *cdev, u32 *holding)
 static unsigned int nvgrace_ready_cxl_allowed(struct coherent_device *cdev,
 					      u32 holding)
 {
-	unsigned int code;
 	u32 range;
 
 	if (!(holding & NVGRACE_READY_VALID) ||
 	    nvgrace_ready_cxl_read(cdev, &range))
 		return NVGRACE_CXL_VALID_MS;
 
-	/* 1 s, 4 s, 16 s, 64 s, 256 s; larger codes count as the last. */
-	code = min_t(unsigned int, (range & NVGRACE_CXL_TIMEOUT) >> 13,
-		     NVGRACE_CXL_TIMEOUT_MAX);
-	return NVGRACE_CXL_VALID_MS + (1000U << (2 * code));
+	return NVGRACE_CXL_VALID_MS +
+	       coherent_ready_code_ms(FIELD_GET(NVGRACE_CXL_TIMEOUT, range));
 }
 
 static void nvgrace_ready_cxl_report(struct coherent_device *cdev, u32 holding)

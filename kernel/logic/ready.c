@@ -129,3 +129,14 @@ bool coherent_ready_observe(struct coherent_ready *ready, u64 generation,
 	ready->known = generation;
 	return true;
 }
+
+/**
+ * coherent_ready_code_ms() - the time that a CXL device asks for
+ * @code: "memory active timeout" of its DVSEC: 0 to 4 are 1, 4, 16, 64, 256 s
+ *
+ * Return: milliseconds; codes that are not defined count as the longest.
+ */
+unsigned int coherent_ready_code_ms(unsigned int code)
+{
+	return 1000U << (2 * (code < 4 ? code : 4));
+}

@@ -40,6 +40,7 @@ void coherent_ready_forget(struct coherent_ready *ready);
 bool coherent_ready_in_reset(const struct coherent_ready *ready);
 enum coherent_ready_state
 coherent_ready_state(const struct coherent_ready *ready);
+unsigned int coherent_ready_code_ms(unsigned int code);
 bool coherent_ready_observe(struct coherent_ready *ready, u64 generation,
 			    u32 holding, bool expired);
 

@@ -57,6 +57,15 @@ static void an_unannounced_end_counts(void **state)
 	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_UNKNOWN);
 }
 
+static void codes_are_powers_of_four(void **state)
+{
+	static const unsigned int seconds[] = {1, 4, 16, 64, 256, 256, 256, 256};
+
+	(void)state;
+	for (unsigned int code = 0; code < 8; code++)
+		assert_int_equal(coherent_ready_code_ms(code), 1000 * seconds[code]);
+}
+
 static void the_last_end_counts(void **state)
 {
 	struct coherent_ready r = fresh();
@@ -140,6 +149,7 @@ int main(void)
 		cmocka_unit_test(a_reset_makes_it_stale),
 		cmocka_unit_test(an_unannounced_end_counts),
 		cmocka_unit_test(the_last_end_counts),
+		cmocka_unit_test(codes_are_powers_of_four),
 		cmocka_unit_test(failure_is_remembered_and_may_heal),
 		cmocka_unit_test(late_failure_changes_nothing),
 		cmocka_unit_test(forgetting_is_no_edge),

@@ -133,3 +133,12 @@ PROOF(yes_means_seen, 1)
 	if (coherent_ready_state(&ready) == COHERENT_READY_YES)
 		proven(!ghost.in_reset && (!ready.required || ghost.all_seen));
 }
+
+/* Any code, defined or not. */
+PROOF(code, 1)
+{
+	unsigned int code, ms = coherent_ready_code_ms(code);
+
+	proven(ms >= 1000 && ms <= 256000);
+	proven(code > 4 ? ms == 256000 : ms / 1000 == (u64)1 << 2 * code);
+}

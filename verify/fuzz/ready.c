@@ -134,6 +134,16 @@ static void ready_step(struct coherent_ready *ready, struct ready_diary *diary,
 	}
 }
 
+/* Each code is four times the one before, up to the longest. */
+static void ready_code(unsigned int code)
+{
+	unsigned int ms = 1000;
+
+	for (unsigned int i = 0; i < code && i < 4; i++)
+		ms += 3 * ms;
+	FUZZ_CHECK(coherent_ready_code_ms(code) == ms);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct fuzz_input in = {data, size};
@@ -141,6 +151,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct ready_diary diary = {.required = fuzz_byte(&in) % 8};
 	struct coherent_ready ready;
 
+	ready_code(size ? data[size - 1] : 0);
 	coherent_ready_init(&ready, diary.required);
 	while (in.left && diary.length < READY_DIARY) {
 		ready_step(&ready, &diary, observers, &in);
