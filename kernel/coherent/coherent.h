@@ -48,8 +48,8 @@ struct coherent_window;
  * @type: VFIO region type
  * @subtype: VFIO region subtype
  * @cache: how the CPU maps it
- * @brief: the kernel maps what it accesses and unmaps it at once; for memory
- *	   that must not be prefetched
+ * @brief: for memory that must not be prefetched: nobody maps more of it than
+ *	   is accessed, and the kernel for no longer
  * @undecoded: it is no memory of the function, so that its command register
  *	       and power state do not matter
  * @access: bytes of the only access that is allowed, naturally aligned; then

@@ -9,7 +9,8 @@
  * A fault inserts as much as it can: one huge entry where kernel, alignment and
  * VMA allow it, else a batch of small ones around the faulting address, so that
  * a window mapped at an address that is not congruent to its physical one does
- * not take a fault for every page.
+ * not take a fault for every page. Memory that must not be prefetched goes in
+ * page by page, as it is touched, for a CPU may read ahead in what is mapped.
  *
  * vm_pgoff keeps the region offset, by which the core (and we) find and zap all
  * mappings of a region, in whatever processes, splits and forks.
@@ -78,7 +79,7 @@ static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf)
 
 	clean = coherent_mmap_clean(vma, start, end - start);
 	ret = vmf_insert_pfn(vma, fault, coherent_mmap_pfn(window, vma, fault));
-	if (ret != VM_FAULT_NOPAGE)
+	if (ret != VM_FAULT_NOPAGE || coherent_window_brief(window))
 		return ret;
 
 	/* These are a convenience: when one fails, its own fault will tell. */
@@ -106,7 +107,8 @@ static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
 	if (!order)
 		return coherent_mmap_insert_batch(vmf);
 
-	if (addr < vma->vm_start || bytes > vma->vm_end - addr)
+	if (coherent_window_brief(window) || addr < vma->vm_start ||
+	    bytes > vma->vm_end - addr)
 		return VM_FAULT_FALLBACK;
 	pfn = coherent_mmap_pfn(window, vma, addr);
 	if (pfn & ((1UL << order) - 1) ||

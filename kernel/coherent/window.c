@@ -26,7 +26,7 @@
 
 #define COHERENT_VIEW_BYTES SZ_1G
 
-static bool coherent_window_brief(const struct coherent_window *window)
+bool coherent_window_brief(const struct coherent_window *window)
 {
 	return window->region && window->region->brief;
 }

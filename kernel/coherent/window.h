@@ -10,6 +10,7 @@ int coherent_window_init(struct coherent_window *window);
 void coherent_window_destroy(struct coherent_window *window);
 size_t coherent_window_reach(const struct coherent_window *window, u64 offset,
 			     size_t count);
+bool coherent_window_brief(const struct coherent_window *window);
 bool coherent_window_viewed(const struct coherent_window *window, u64 offset);
 int coherent_window_view(struct coherent_window *window, u64 offset);
 void coherent_window_forget(struct coherent_window *window);

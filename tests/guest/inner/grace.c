@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/reboot.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "gpu.h"
@@ -335,6 +336,21 @@ static void nothing_left(void)
 	}
 }
 
+/* To the guest its GPU is a real one, and no simulator loads beside those unless forced. */
+static void simulator_refuses(void)
+{
+	int module = open("/tests/cohgpu-sim.ko", O_RDONLY | O_CLOEXEC), log = util_log_mark();
+
+	OK(module >= 0, "cohgpu-sim.ko: %s", strerror(errno));
+	pci_module_insert("configfs");
+	EQ(syscall(SYS_finit_module, module, "", 0) ? errno : 0, EBUSY, "load: errno");
+	OK(util_log_has(log, (const char *const[]){"there is a real GPU", "force=1", NULL}),
+	   "no line in the log that says why and what to do");
+	EQ(syscall(SYS_finit_module, module, "force=1", 0) ? errno : 0, 0, "forced: errno");
+	EQ(pci_module_remove("cohgpu_sim"), 0, "remove: errno");
+	close(module);
+}
+
 #define SLOW 300
 
 int main(int argc, char **argv)
@@ -362,6 +378,7 @@ int main(int argc, char **argv)
 	};
 	static const struct ktap_case next[] = {
 		KTAP_CASE(nothing_left),
+		KTAP_CASE(simulator_refuses),
 	};
 	static const struct {
 		const char *role;

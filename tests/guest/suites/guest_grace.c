@@ -107,6 +107,7 @@ int main(int argc, char **argv)
 		SAID("two_rebooted"),
 		KTAP_CASE_SLOW(next_guest, 220),
 		SAID("next_nothing_left"),
+		SAID("next_simulator_refuses"),
 		KTAP_CASE_FULL("no_mmap_guest", no_mmap_guest, 0, 320),
 		SAID_FULL("no_mmap_ids"),
 		SAID_FULL("no_mmap_bars"),

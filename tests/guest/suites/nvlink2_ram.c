@@ -213,6 +213,23 @@ static void tracepoints(void)
 	trace_stop();
 }
 
+/* P10: nothing is mapped that was not touched, as the CPU may read ahead in what is. */
+static void P10_mapped_as_touched(void)
+{
+	const char *const words[] = {"coherent_fault", "result 0x100", NULL};
+	const size_t page = util_page(), pages = 24;
+	char line[256], *p;
+
+	ram_open();
+	trace_start("coherent/coherent_fault");
+	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, GiB);
+	for (size_t i = 0; i < pages; i++)
+		EQ(vfio_touch_read(p + i * page, NULL), 0, "page %zu: signal", i);
+	EQ(trace_lines(words, line, sizeof(line)), pages, "faults; the last: %s", line);
+	EQ(trace_number(line, "order"), 0, "%s", line);
+	trace_stop();
+}
+
 static volatile int *client_state;
 
 static void client(void *arg)
@@ -276,6 +293,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(read_write_agree),
 		KTAP_CASE(P10_no_lasting_kernel_mapping),
 		KTAP_CASE(P10_untouched_until_asked),
+		KTAP_CASE(P10_mapped_as_touched),
 		KTAP_CASE(P1_bounds),
 		KTAP_CASE(P5_mappings),
 		KTAP_CASE(zapped_when_silent),
