@@ -188,13 +188,13 @@ int bind_prepare(struct bind_plan *plan, const struct gpu *gpu, const char *driv
 }
 
 /* A VFIO device that is open: unbinding it would wait for its user, without end. */
-static int check_not_open(const char *address)
+static int check_not_open(const char *address, const char *action)
 {
 	struct holder holder;
 
 	if (!holder_of_device(&holder, address))
 		return EXIT_OK;
-	complain(address, "bind", "in use: %s (%s) holds %s", holder.command, holder.pid,
+	complain(address, action, "in use: %s (%s) holds %s", holder.command, holder.pid,
 		 holder.file);
 	return EXIT_FAILED;
 }
@@ -216,7 +216,8 @@ int bind_check(const struct bind_plan *plan, const struct gpu *gpu)
 {
 	const char *now = plan->member[0].now;
 
-	if (gpu->group < 0) {
+	/* Else VFIO finds out when it is bound, and all goes back. */
+	if (gpu->group < 0 && !gpu_group_may_come(gpu)) {
 		complain(gpu->address, "bind", "it is in no IOMMU group, and VFIO needs one");
 		advise("see: cohgpu doctor --check iommu");
 		return EXIT_FAILED;
@@ -224,7 +225,7 @@ int bind_check(const struct bind_plan *plan, const struct gpu *gpu)
 	if (!strcmp(now, plan->member[0].record.target))
 		return EXIT_OK;
 	if (gpu_is_vfio_driver(now))
-		return check_not_open(gpu->address);
+		return check_not_open(gpu->address, "bind");
 	return now[0] ? check_host_lets_go(gpu->address) : EXIT_OK;
 }
 
@@ -311,14 +312,30 @@ static int undo_record(struct bind_record *r, const struct gpu *gpu, const char 
 	return ret;
 }
 
+/* Is there anything to undo, or a record that cannot be read? */
+static bool undo_any(const struct gpu *gpu)
+{
+	struct bind_record record;
+
+	for (int i = 0; i <= gpu->bridges; i++) {
+		const char *address = i ? gpu->bridge[i - 1] : gpu->address;
+
+		if (rule_exists(address) || record_read(&record, address) != -ENOENT)
+			return true;
+	}
+	return false;
+}
+
 int bind_undo(const struct gpu *gpu, bool dry, bind_step_fn step)
 {
 	struct bind_record record;
 	int status = EXIT_NOTHING;
 	char now[64];
 
+	if (!undo_any(gpu))
+		return EXIT_NOTHING;
 	driver_of(now, sizeof(now), gpu->address);
-	if (gpu_is_vfio_driver(now) && check_not_open(gpu->address))
+	if (gpu_is_vfio_driver(now) && check_not_open(gpu->address, "restore"))
 		return EXIT_FAILED;
 	/* In mirror order: the GPU was the first. */
 	for (int i = gpu->bridges; i >= 0; i--) {

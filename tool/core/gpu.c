@@ -44,6 +44,15 @@ bool gpu_is_vfio_driver(const char *driver)
 	       strstr(driver, "-vfio-pci");
 }
 
+bool gpu_group_may_come(const struct gpu *gpu)
+{
+	char **iommus = sys_names("/sys/class/iommu");
+	bool any = iommus && *iommus;
+
+	sys_names_free(iommus);
+	return any && gpu->group < 0 && !gpu->driver[0];
+}
+
 uint64_t gpu_bar_size(uint64_t length)
 {
 	uint64_t size = length ? 1 : 0;

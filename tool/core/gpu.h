@@ -86,6 +86,11 @@ bool gpu_parse_address(const char *text, int *domain, int *bus, int *slot, int *
 /* A sysfs path of the GPU. */
 const char *gpu_file(const struct gpu *gpu, const char *name);
 bool gpu_is_vfio_driver(const char *driver);
+/*
+ * In no IOMMU group, and yet it may be: some kernels (arm64's) give a function its group when its
+ * first driver is bound.
+ */
+bool gpu_group_may_come(const struct gpu *gpu);
 /* The size of the BAR that shows this many bytes. */
 uint64_t gpu_bar_size(uint64_t length);
 /* Bound to the best driver, its memory shown and ready; if not, why. */

@@ -138,7 +138,9 @@ void check_memory_ready(struct finding *f, const struct gpu *gpu, const struct p
 void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	(void)p;
-	if (gpu->group < 0)
+	if (gpu_group_may_come(gpu))
+		finding(f, VERDICT_SKIP, "in no IOMMU group before its first driver is bound");
+	else if (gpu->group < 0)
 		finding(f, VERDICT_FAIL, "in no IOMMU group");
 	else
 		finding(f, VERDICT_PASS, "group %d%s%s", gpu->group, gpu->iommu[0] ? ", " : "",
@@ -200,6 +202,8 @@ void check_power(struct finding *f, const struct gpu *gpu, const struct patient 
 	(void)p;
 	if (!gpu->power_state[0])
 		finding(f, VERDICT_SKIP, "power_state cannot be read");
+	else if (!gpu->driver[0] && !strcmp(gpu->power_state, "unknown"))
+		finding(f, VERDICT_SKIP, "not known before its first driver is bound");
 	else if (!strcmp(gpu->power_state, "D3cold"))
 		finding(f, VERDICT_WARN, "asleep in D3cold");
 	else if (strncmp(gpu->power_state, "D", 1))

@@ -162,6 +162,20 @@ refuses in-a-vm-by-cdev in_a_vm_by_cdev bind $GPU
 refuses online online bind $GPU
 refuses without-iommu without_iommu bind $GPU
 refuses foreign-record foreign_record bind $GPU
+
+# Some kernels give a function its IOMMU group with its first driver: VFIO finds out.
+without_group_yet() {
+	unbound
+	gone $DEV/iommu_group
+	put sys/class/iommu/smmu3.0x0000000005000000/type smmu
+}
+tree bind-without-group-yet without_group_yet
+does bind/without-group-yet bind $GPU
+check "a GPU that gets its group with its driver is bound" test "$(driver_now)" = $GRACE
+tree bind-without-group-ever without_group_yet
+state >"$WORK/before"
+KERNEL_REFUSES=$GRACE does bind/without-group-ever bind $GPU
+check "and one that gets none is as before" diff "$WORK/before" <(state)
 # One of two cannot be had: neither is.
 second_held() {
 	two_hosted

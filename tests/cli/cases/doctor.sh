@@ -104,6 +104,12 @@ spoil memory-offline unreadable SKIP gone proc/iomem
 spoil gpu-unused held FAIL process 813 nvidia-persiste /dev/null /dev/nvidiactl
 
 spoil iommu off FAIL gone $DEV/iommu_group
+without_group_yet() {
+	gone $DEV/iommu_group
+	gone $DEV/driver
+	put sys/class/iommu/smmu3.0x0000000005000000/type smmu
+}
+spoil iommu not-yet SKIP without_group_yet
 
 neighbour() {
 	pci_function 0009:01:00.1 0x10de 0x22b0 $1
@@ -160,6 +166,11 @@ spoil huge-maps large WARN large_pages
 
 spoil power d3cold WARN put $DEV/power_state D3cold
 spoil power error FAIL put $DEV/power_state error
+unknown_without_driver() {
+	gone $DEV/driver
+	put $DEV/power_state unknown
+}
+spoil power not-yet SKIP unknown_without_driver
 spoil reset none FAIL gone $DEV/reset_method
 spoil reset disabled FAIL put $DEV/reset_method ""
 
