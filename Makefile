@@ -11,7 +11,12 @@
 # make deb        Debian packages into build/deb
 # make format     clang-format over user space
 
-.PHONY: demo check check-all check-guests fuzz mutants modules tool deb setup fetch format clean
+# make help       this
+
+.PHONY: help demo check check-all check-guests fuzz mutants modules tool deb setup fetch format clean
+
+help:
+	@sed -n 's/^# \(make\|  *P\)/\1/p' Makefile
 
 demo:
 	@vm/demo $(PRESET)
@@ -32,7 +37,8 @@ fuzz: setup
 	@verify/fuzz/run forever $(PARTS)
 
 modules:
-	@$(MAKE) --no-print-directory -C kernel modules
+	@$(MAKE) --no-print-directory -C kernel modules $(if $(KDIR),KDIR="$(abspath $(KDIR))") \
+		$(if $(OUT),OUT="$(abspath $(OUT))")
 
 deb:
 	@packaging/build
