@@ -230,23 +230,14 @@ int bind_check(const struct bind_plan *plan, const struct gpu *gpu)
 }
 
 /* Brings one function back to what its record says, from wherever it is. */
-static int undo_member(const struct bind_record *r, bool rule, bool dry, bind_step_fn step)
+static int undo_driver(const struct bind_record *r, bool dry, bind_step_fn step)
 {
 	const char *address = r->address;
 	bool any = !strcmp(r->driver, "?");
 	char now[64], override[64], path[160];
-	int ret = 0;
 
 	driver_of(now, sizeof(now), address);
 	override_of(override, sizeof(override), address);
-	if (rule && rule_exists(address) && !step(address, "unpersist", rule_path(address), ""))
-		return EXIT_FAILED;
-	if (rule && !dry)
-		ret = rule_remove(address);
-	if (ret) {
-		complain(address, "restore", "%s: %s", rule_path(address), strerror(-ret));
-		return EXIT_FAILED;
-	}
 	if (strcmp(override, r->driver_override) &&
 	    step_override(address, r->driver_override, dry, step))
 		return EXIT_FAILED;
@@ -265,6 +256,24 @@ static int undo_member(const struct bind_record *r, bool rule, bool dry, bind_st
 	}
 	snprintf(path, sizeof(path), DRIVERS "/%s/bind", r->driver);
 	return step_write(address, "bind", path, address, dry, step);
+}
+
+/* The rule goes last: after a reboot it is all that is left of a record. */
+static int undo_member(const struct bind_record *r, bool rule, bool dry, bind_step_fn step)
+{
+	const char *address = r->address;
+	int ret = 0;
+
+	if (undo_driver(r, dry, step))
+		return EXIT_FAILED;
+	if (rule && rule_exists(address) && !step(address, "unpersist", rule_path(address), ""))
+		return EXIT_FAILED;
+	if (rule && !dry)
+		ret = rule_remove(address);
+	if (!ret)
+		return EXIT_OK;
+	complain(address, "restore", "%s: %s", rule_path(address), strerror(-ret));
+	return EXIT_FAILED;
 }
 
 int bind_back(const struct bind_plan *plan, bind_step_fn step)

@@ -3,6 +3,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -52,6 +53,17 @@ static bool first_line(const char *path, char *line, size_t size)
 	return got;
 }
 
+/* A path out of a file is run only if it is what root has installed as QEMU. */
+static bool is_installed(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+	struct stat st;
+
+	return path[0] == '/' && (!strncmp(name, "qemu-", 5) || !strcmp(name, "kvm")) &&
+	       !stat(path, &st) && S_ISREG(st.st_mode) && st.st_uid == 0 &&
+	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+}
+
 unsigned int emulator_version(const char *path)
 {
 	unsigned int major, minor;
@@ -59,7 +71,7 @@ unsigned int emulator_version(const char *path)
 
 	if (sys_is_tree())
 		sys_line(line, sizeof(line), "%s.version", path);
-	else if (!first_line(path, line, sizeof(line)))
+	else if (!is_installed(path) || !first_line(path, line, sizeof(line)))
 		return 0;
 	if (sscanf(line, "QEMU emulator version %3u.%2u", &major, &minor) != 2)
 		return 0;

@@ -192,10 +192,14 @@ static int sys_fill(const char *full, const char *text)
 {
 	size_t length = strlen(text), done = 0;
 	ssize_t wrote = 0;
-	int fd = open(full, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd;
 
+	/* What a kill left there, or somebody put there to be followed, is not written through. */
+	unlink(full);
+	fd = open(full, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 	if (fd < 0)
 		return -errno;
+	fchmod(fd, 0644);
 	while (done < length && (wrote = write(fd, text + done, length - done)) > 0)
 		done += wrote;
 	if (done < length || fsync(fd))

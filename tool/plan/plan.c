@@ -105,6 +105,11 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 			 set->gpu[0].address);
 		return EXIT_USAGE;
 	}
+	if (ram > 1ULL << (PLAN_MOST_BITS - 1)) {
+		complain("memory", "plan", "%llu bytes are more than any CPU can address",
+			 (unsigned long long)ram);
+		return EXIT_USAGE;
+	}
 	/* There QEMU finds the sizes, and places, by itself. */
 	if (plan->family == GPU_NVLINK2)
 		return EXIT_OK;
@@ -123,7 +128,7 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 	if (plan->window < PLAN_MIN_WINDOW)
 		plan->window = PLAN_MIN_WINDOW;
 	top = round_up(PLAN_RAM_BASE + ram, plan->window) + plan->window;
-	while (1ULL << plan->bits < top)
+	while (plan->bits < PLAN_MOST_BITS && 1ULL << plan->bits < top)
 		plan->bits++;
 	return EXIT_OK;
 }

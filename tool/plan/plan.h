@@ -17,6 +17,7 @@
 #define PLAN_NODES	8	       /* NUMA nodes for a GPU: MIG makes up to seven more */
 #define PLAN_MIN_WINDOW (512ULL << 30) /* QEMU's own, and the least it takes */
 #define PLAN_REST	(1ULL << 30)   /* for all other devices */
+#define PLAN_MOST_BITS	52	       /* of an address, on any CPU that has such a GPU */
 #define PLAN_RAM_BASE	(1ULL << 30)
 #define PLAN_BRIDGES	31 /* host bridges of a pseries machine, beside its own */
 #define PLAN_OAS	48

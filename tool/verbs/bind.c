@@ -57,7 +57,7 @@ static bool undo_step(const char *address, const char *what, const char *path, c
 static int bind_begin(const struct call *call)
 {
 	struct sigaction action = {.sa_handler = bind_stop, .sa_flags = SA_RESTART};
-	int fd;
+	static int fd = -1; /* the lock, held to the process's end */
 
 	if (call_has(call, OPT_DRY_RUN))
 		return EXIT_OK;
@@ -71,6 +71,8 @@ static int bind_begin(const struct call *call)
 	sigaction(SIGHUP, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	sys_make_folder(LOCK_FOLDER);
+	if (fd >= 0)
+		close(fd);
 	fd = open(sys_path(LOCK_FILE), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
 	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) {
 		complain(LOCK_FILE, "lock", "%s",
