@@ -255,6 +255,27 @@ every_step_of_restore() {
 	[[ $last -ge 4 && $bad == 0 ]]
 }
 
+# After a reboot the rule is all there is; killed at any step, restore can still be repeated.
+every_step_after_reboot() {
+	local at last bad=0
+	tree restore-rebooted hosted
+	with_kernel cohgpu bind all --persist >/dev/null || return 1
+	gone run/cohgpu
+	tree_again
+	KERNEL_STEPS=$WORK/steps with_kernel cohgpu restore all >/dev/null || return 1
+	last=$(<"$WORK/steps")
+	for ((at = 1; at <= last; at++)); do
+		tree_again
+		(KERNEL_AT=$at KERNEL_FATE=kill with_kernel cohgpu restore all) >/dev/null 2>&1 || true
+		with_kernel cohgpu restore all >/dev/null 2>&1 || true
+		[[ $(<"$T/$DEV/driver_override") =~ ^(\(null\))?$ && $(driver_now) != "$GRACE" ]] ||
+			{ echo "step $at of $last: $(driver_now), override $(<"$T/$DEV/driver_override")" && bad=1; }
+		! compgen -G "$T/etc/udev/rules.d/*" >/dev/null || { echo "step $at of $last: a rule" && bad=1; }
+	done
+	[[ $last -ge 3 && $bad == 0 ]]
+}
+check "restore after a reboot is killed at every step" every_step_after_reboot
+
 # To be killed before a step is to be killed after the one before it.
 for maker in hosted plain_vfio unbound two_hosted hosted_v100; do
 	check "bind is killed at every step: $maker" every_step kill $maker

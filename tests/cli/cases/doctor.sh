@@ -221,19 +221,14 @@ spoil_domain address-width cpu FAIL "s/<numa>/<maxphysaddr mode='emulate' bits='
 spoil_domain address-width smmu FAIL "s/oas='48'/oas='40'/"
 spoil_domain domain-memlock small FAIL "s/<vcpu>/<memtune><hard_limit unit='G'>32<\/hard_limit><\/memtune><vcpu>/"
 spoil_domain domain-memlock large PASS "s/<vcpu>/<memtune><hard_limit unit='G'>96<\/hard_limit><\/memtune><vcpu>/"
-# More memory than addresses; and a program that nobody installed as QEMU is not run.
-sed "s/<vcpu>/<memory unit='TiB'>8388609<\/memory><vcpu>/; s/<memory unit='GiB'>[0-9]*<\/memory>//" "$WORK/domain.xml" >"$WORK/large.xml"
-check "more memory than any CPU addresses does not hang it" \
-	bash -c 'timeout 20 "$@" >/dev/null 2>&1; [ $? != 124 ]' - "$COHGPU" doctor --domain "$WORK/large.xml"
-printf '#!/bin/sh\ntouch "%s"\n' "$WORK/ran" >"$WORK/qemu-system-aarch64"
-chmod 777 "$WORK/qemu-system-aarch64"
-runs_nothing() {
-	sed "s|<emulator>[^<]*|<emulator>$WORK/qemu-system-aarch64|" "$WORK/domain.xml" >"$WORK/emulator.xml"
-	grep -q "$WORK/qemu" "$WORK/emulator.xml" || sed -i "s|<devices>|<devices><emulator>$WORK/qemu-system-aarch64</emulator>|" "$WORK/emulator.xml"
-	(unset COHGPU_SYSROOT && "$COHGPU" doctor --domain "$WORK/emulator.xml" >/dev/null 2>&1)
-	[[ ! -e $WORK/ran ]]
+# More memory than there are addresses.
+sed "s/<memory unit='KiB'>[0-9]*</<memory unit='TiB'>8388609</" "$WORK/domain.xml" >"$WORK/large.xml"
+ends() {
+	local status=0
+	COHGPU_SYSROOT=$T timeout 20 "$COHGPU" "$@" >/dev/null 2>&1 || status=$?
+	[[ $status != 124 ]]
 }
-check "an emulator that anybody may have written is not run" runs_nothing
+check "more memory than a CPU can address does not hang it" ends doctor --domain "$WORK/large.xml"
 spoil_domain domain-ras off WARN "/<ras/d"
 for version in 8.2.2 9.1.0 9.2.0 10.0.0; do
 	put usr/bin/qemu-system-aarch64.version "QEMU emulator version $version"

@@ -143,6 +143,15 @@ says watch/no-end watch --for 99999999999
 says watch/quiet watch --for 0
 says watch/metrics-cannot-be-written watch --for 0 --prometheus /nonexistent/cohgpu.prom
 
+# A link that lies where the new file is written first is not followed.
+follows_no_link() {
+	echo keep >"$WORK/victim"
+	ln -s "$WORK/victim" "$WORK/link.prom.new"
+	cohgpu watch --for 0 --prometheus "$WORK/link.prom" >/dev/null
+	[[ $(<"$WORK/victim") == keep && -s $WORK/link.prom && ! -L $WORK/link.prom ]]
+}
+check "no link is followed to the file of metrics" follows_no_link
+
 # The file: what a collector takes, at every moment.
 metrics_life() {
 	local bad=0 at
