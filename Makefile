@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # make demo       what this project is, in one VM (arm64, Debian's 6.12, a GH200 with 96 GiB) and a guest in it;
 #                 PRESET=v100-32: the same of a V100 on POWER9
-# make check      the quick tests             make check-all   every lane of Debian's kernels
+# make check      the quick tests             make check-all   every lane, every kernel
 # make check-guests   every QEMU and kernel that guests are run with
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
 # make mutants    every planted bug, in unit tests and VMs: which must see it
