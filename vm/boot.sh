@@ -12,6 +12,9 @@ ROOT_PORTS=4
 # who source this.
 # shellcheck disable=SC2034
 AC922_PORTS=18
+# The port whose GPU has a second function beside it; empty: none. A reset of its
+# bus is then one of both.
+SIBLING=''
 # Whose QEMU runs guests in this machine: a Debian suite; empty: no guests.
 # shellcheck disable=SC2034 # read by vm/arch
 OPT_GUESTS=''
@@ -43,7 +46,8 @@ gpu_slots() {
 		fi
 		[[ -z $port ]] || printf '%s\n' -device "$port,id=rp$i,chassis=$i,slot=$i,hotplug=off"
 		printf '%s\n' -object "memory-backend-ram,id=bar$i,size=16M,share=on" \
-			-device "ivshmem-plain,memdev=bar$i,bus=$bus"
+			-device "ivshmem-plain,memdev=bar$i,bus=$bus$([[ $i != "$SIBLING" ]] || echo ,addr=0.0,multifunction=on)"
+		[[ $i != "$SIBLING" ]] || printf '%s\n' -device "pci-testdev,bus=$bus,addr=0.1"
 	done
 }
 

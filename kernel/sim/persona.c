@@ -106,6 +106,7 @@ static void sim_persona_header(struct sim_gpu *gpu, struct pci_dev *stock)
 	put_unaligned_le32(gpu->preset->class << 16 | 0xa1,
 			   image + PCI_CLASS_REVISION);
 	mask[PCI_CACHE_LINE_SIZE] = 0xff;
+	image[PCI_HEADER_TYPE] = stock->multifunction << 7;
 	put_unaligned_le16(gpu->preset->vendor,
 			   image + PCI_SUBSYSTEM_VENDOR_ID);
 	put_unaligned_le16(0x16eb, image + PCI_SUBSYSTEM_ID);

@@ -14,9 +14,9 @@ static void gpu_set(const struct gpu *g, const char *attr, const char *value)
 static void gpu_key(char *key, size_t size, const struct gpu_want *w)
 {
 #define S(x) ((x) ? (x) : "-")
-	snprintf(key, size, "%s %s %s %s %s %s %s %s %s", S(w->preset), S(w->mem_size),
+	snprintf(key, size, "%s %s %s %s %s %s %s %s %s %s", S(w->preset), S(w->mem_size),
 		 S(w->properties), S(w->prop_base), S(w->prop_size), S(w->bar0_size), S(w->scrub),
-		 S(w->vendor), S(w->device));
+		 S(w->vendor), S(w->device), S(w->bdf));
 #undef S
 }
 
@@ -40,6 +40,7 @@ void gpu_make(struct gpu *g, int number, const struct gpu_want *w)
 	snprintf(g->name, sizeof(g->name), "t%d", number);
 	sim_create(g->name);
 	gpu_set(g, "preset", w->preset ? w->preset : "tiny");
+	gpu_set(g, "bdf", w->bdf);
 	gpu_set(g, "mem_size", w->mem_size);
 	gpu_set(g, "properties", w->properties);
 	gpu_set(g, "prop_base", w->prop_base);

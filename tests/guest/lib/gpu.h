@@ -25,6 +25,7 @@ struct gpu_want {
 	const char *vendor;
 	const char *device;
 	const char *training_ms;
+	const char *bdf;
 };
 
 struct gpu {

@@ -77,10 +77,28 @@ static int cdev_open(const char *bdf)
 	return fd;
 }
 
+/* The device's node, bound to the iommufd; 0 or errno. */
+static int iommufd_bind(struct vfio_dev *v, int iommufd)
+{
+	struct bind_iommufd bind = {.argsz = offsetof(struct bind_iommufd, token),
+				    .iommufd = iommufd};
+
+	v->fd = cdev_open(v->bdf);
+	if (v->fd < 0)
+		return errno;
+	return ioctl(v->fd, VFIO_BIND_IOMMUFD, &bind) ? errno : 0;
+}
+
+static int iommufd_attach(struct vfio_dev *v, uint32_t ioas)
+{
+	struct attach_ioas attach = {.argsz = offsetof(struct attach_ioas, pasid), .id = ioas};
+
+	v->ioas = ioas;
+	return ioctl(v->fd, VFIO_ATTACH_IOAS, &attach) ? errno : 0;
+}
+
 int iommufd_open(struct vfio_dev *v, const char *bdf)
 {
-	struct bind_iommufd bind = {.argsz = offsetof(struct bind_iommufd, token)};
-	struct attach_ioas attach = {.argsz = offsetof(struct attach_ioas, pasid)};
 	struct ioas_alloc alloc = {.size = sizeof(alloc)};
 	int err;
 
@@ -91,23 +109,21 @@ int iommufd_open(struct vfio_dev *v, const char *bdf)
 	v->container = open("/dev/iommu", O_RDWR | O_CLOEXEC);
 	if (v->container < 0)
 		return errno;
-	v->fd = cdev_open(bdf);
-	if (v->fd < 0)
-		goto fail;
-	bind.iommufd = v->container;
-	if (ioctl(v->fd, VFIO_BIND_IOMMUFD, &bind))
-		goto fail;
-	if (ioctl(v->container, IOMMU_ALLOC, &alloc))
-		goto fail;
-	attach.id = alloc.id;
-	if (ioctl(v->fd, VFIO_ATTACH_IOAS, &attach))
-		goto fail;
-	v->ioas = alloc.id;
-	return 0;
-fail:
-	err = errno;
-	vfio_close(v);
+	err = iommufd_bind(v, v->container);
+	if (!err && ioctl(v->container, IOMMU_ALLOC, &alloc))
+		err = errno;
+	if (!err)
+		err = iommufd_attach(v, alloc.id);
+	if (err)
+		vfio_close(v);
 	return err;
+}
+
+int iommufd_join(struct vfio_dev *v, const struct vfio_dev *other)
+{
+	int err = iommufd_bind(v, other->container);
+
+	return err ? err : iommufd_attach(v, other->ioas);
 }
 
 int iommufd_map_file(const struct vfio_dev *v, int file, uint64_t start, uint64_t length,

@@ -106,17 +106,39 @@ fail:
 	return err;
 }
 
+static void vfio_regions(struct vfio_dev *v)
+{
+	for (int i = 0; i < VFIO_REGIONS; i++)
+		vfio_region_info(v, i, &v->region[i]);
+}
+
 int vfio_try_open(struct vfio_dev *v, const char *bdf)
 {
 	const char *iommu = getenv("COHGPU_IOMMU");
 	int err =
 		iommu && !strcmp(iommu, "iommufd") ? iommufd_open(v, bdf) : vfio_group_open(v, bdf);
 
+	if (!err)
+		vfio_regions(v);
+	return err;
+}
+
+void vfio_open_beside(struct vfio_dev *v, const char *bdf, const struct vfio_dev *other)
+{
+	int err = 0;
+
+	memset(v, 0, sizeof(*v));
+	snprintf(v->bdf, sizeof(v->bdf), "%s", bdf);
+	v->group = v->container = -1;
+	if (other->group < 0) {
+		err = iommufd_join(v, other);
+	} else {
+		v->fd = ioctl(other->group, VFIO_GROUP_GET_DEVICE_FD, bdf);
+		err = v->fd < 0 ? errno : 0;
+	}
 	if (err)
-		return err;
-	for (int i = 0; i < VFIO_REGIONS; i++)
-		vfio_region_info(v, i, &v->region[i]);
-	return 0;
+		ktap_fail("%s: opening the device beside %s: %s", bdf, other->bdf, strerror(err));
+	vfio_regions(v);
 }
 
 void vfio_open(struct vfio_dev *v, const char *bdf)
@@ -274,14 +296,19 @@ int vfio_reset(const struct vfio_dev *v)
 	return ioctl(v->fd, VFIO_DEVICE_RESET) ? errno : 0;
 }
 
-int vfio_hot_reset(const struct vfio_dev *v)
+int vfio_hot_reset_by(const struct vfio_dev *v, int group)
 {
 	struct {
 		struct vfio_pci_hot_reset h;
 		int32_t group;
-	} r = {.h = {.argsz = sizeof(r), .count = v->group >= 0}, .group = v->group};
+	} r = {.h = {.argsz = sizeof(r), .count = group >= 0}, .group = group};
 
 	return ioctl(v->fd, VFIO_DEVICE_PCI_HOT_RESET, &r) ? errno : 0;
+}
+
+int vfio_hot_reset(const struct vfio_dev *v)
+{
+	return vfio_hot_reset_by(v, v->group);
 }
 
 void vfio_flr(const struct vfio_dev *v)

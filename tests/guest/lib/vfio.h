@@ -47,6 +47,8 @@ struct vfio_dev {
 
 int vfio_try_open(struct vfio_dev *v, const char *bdf); /* 0 or errno */
 void vfio_open(struct vfio_dev *v, const char *bdf);
+/* By the group, or the iommufd, of a function that is open; closed before it. */
+void vfio_open_beside(struct vfio_dev *v, const char *bdf, const struct vfio_dev *other);
 void vfio_close(struct vfio_dev *v);
 int vfio_region_info(const struct vfio_dev *v, uint32_t index, struct vfio_region *r);
 
@@ -75,7 +77,8 @@ void vfio_power(const struct vfio_dev *v, unsigned int dstate);
 /* Resets: 0 or errno. */
 int vfio_reset(const struct vfio_dev *v);
 int vfio_hot_reset(const struct vfio_dev *v);
-void vfio_flr(const struct vfio_dev *v); /* through the PCIe capability */
+int vfio_hot_reset_by(const struct vfio_dev *v, int group); /* -1: an iommufd's */
+void vfio_flr(const struct vfio_dev *v);		    /* through the PCIe capability */
 
 void *vfio_map(const struct vfio_dev *v, int index, uint64_t off, size_t n); /* fails the case */
 /* 0 or the errno of this mmap; a mapping that succeeds is undone. */

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "gpu.h"
+#include "sibling.h"
 
 static struct gpu gpu[2];
 
@@ -123,6 +123,71 @@ static void hot_reset_with_foreign_group(void)
 	   "BAR4 after a hot reset that never started");
 }
 
+/* A GPU and the other function in its slot, open, its BAR4 set and its memory mapped. */
+static volatile uint64_t *multi_sibling(struct vfio_dev *sibling, const char *preset)
+{
+	const struct gpu_want want = sibling_want(preset);
+	volatile uint64_t *p;
+
+	sibling_bind();
+	gpu_fresh(&gpu[0], &want);
+	pci_bind(gpu[0].bdf, pci_driver_name());
+	vfio_open(&gpu[0].vfio, gpu[0].bdf);
+	sibling_open(sibling, &gpu[0]);
+	vfio_memory_enable(&gpu[0].vfio, true);
+	vfio_cfg_set64(&gpu[0].vfio, PCI_BASE_ADDRESS_4, 0x4000000000);
+	p = vfio_map(&gpu[0].vfio, VFIO_USEMEM, 0, MiB);
+	*p = 0x5afe;
+	return p;
+}
+
+/* A hot reset that is refused leaves everything as it was. */
+static void multi_refused(const struct vfio_dev *sibling, int group, int err, volatile uint64_t *p)
+{
+	EQ(vfio_hot_reset_by(sibling, group), err, "hot reset of the sibling: errno");
+	EQ(sim_resets(gpu[0].name, "hot"), 0, "hot resets of the GPU");
+	EQ(vfio_cfg64(&gpu[0].vfio, PCI_BASE_ADDRESS_4), 0x400000000c, "BAR4");
+	EQ(*p, 0x5afe, "mapping");
+}
+
+/* It is no business of the sibling's client alone: it takes a handle on the GPU's group. */
+static void sibling_with_foreign_group(void)
+{
+	struct vfio_dev sibling;
+	volatile uint64_t *p = multi_sibling(&sibling, "gb200");
+
+	if (gpu[0].vfio.group < 0)
+		ktap_skip("an iommufd knows by itself whose the functions are");
+	gpu_make(&gpu[1], 1, &multi_gb200);
+	pci_bind(gpu[1].bdf, pci_driver_name());
+	vfio_open(&gpu[1].vfio, gpu[1].bdf);
+	multi_refused(&sibling, gpu[1].vfio.group, EINVAL, p);
+	EQ(vfio_hot_reset_by(&sibling, gpu[0].vfio.group), 0, "with its group: errno");
+	EQ(sim_resets(gpu[0].name, "hot"), 1, "hot resets with its group");
+}
+
+/* Linux never resets the bus of a GH200, whoever asks. */
+static void sibling_of_gh200(void)
+{
+	struct vfio_dev sibling;
+	volatile uint64_t *p = multi_sibling(&sibling, "tiny");
+
+	multi_refused(&sibling, gpu[0].vfio.group, ENODEV, p);
+}
+
+/* Nor may it take down a GPU that no driver of VFIO has. */
+static void sibling_of_unbound(void)
+{
+	const struct gpu_want want = sibling_want("gb200");
+	struct vfio_dev sibling;
+
+	sibling_bind();
+	gpu_fresh(&gpu[0], &want);
+	vfio_open(&sibling, sibling_bdf());
+	EQ(vfio_hot_reset(&sibling), EINVAL, "hot reset of the sibling: errno");
+	EQ(sim_resets(gpu[0].name, "hot"), 0, "hot resets of the GPU");
+}
+
 static int multi_ioeventfd(const struct gpu *g, int index, uint64_t off, uint32_t size,
 			   uint64_t data, int fd)
 {
@@ -172,12 +237,18 @@ static void ioeventfd_windows(void)
 }
 
 static const struct ktap_case cases[] = {
-	KTAP_CASE(G14_ioeventfd_bar0), KTAP_CASE(ioeventfd_windows),
-	KTAP_CASE(two_at_once),	       KTAP_CASE(apart),
-	KTAP_CASE(one_leaves),	       KTAP_CASE(hot_reset_with_foreign_group),
+	KTAP_CASE(G14_ioeventfd_bar0),
+	KTAP_CASE(ioeventfd_windows),
+	KTAP_CASE(two_at_once),
+	KTAP_CASE(apart),
+	KTAP_CASE(one_leaves),
+	KTAP_CASE(hot_reset_with_foreign_group),
+	KTAP_CASE(sibling_with_foreign_group),
+	KTAP_CASE(sibling_of_gh200),
+	KTAP_CASE(sibling_of_unbound),
 };
 
 int main(int argc, char **argv)
 {
-	return ktap_main("multi", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
+	return ktap_main("multi", cases, ARRAY_LEN(cases), sibling_cleanup, argc, argv);
 }

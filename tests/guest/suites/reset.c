@@ -13,9 +13,10 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#include "gpu.h"
+#include "sibling.h"
 
 static struct gpu gpu;
+static struct vfio_dev sibling;
 
 static void reset_vfio(void)
 {
@@ -43,12 +44,19 @@ static void reset_pm(void)
 	vfio_power(&gpu.vfio, 0);
 }
 
+/* Of the bus, asked of another function on it. */
+static void reset_sibling(void)
+{
+	EQ(vfio_hot_reset_by(&sibling, gpu.vfio.group), 0,
+	   "VFIO_DEVICE_PCI_HOT_RESET of the sibling: errno");
+}
+
 static const struct reset_path {
 	void (*run)(void);
 	const char *kind; /* what the device sees */
 } reset_paths[] = {
 	{reset_vfio, "flr"},  {reset_hot, "hot"}, {reset_flr, "flr"},
-	{reset_sysfs, "flr"}, {reset_pm, "pm"},
+	{reset_sysfs, "flr"}, {reset_pm, "pm"},	  {reset_sibling, "hot"},
 };
 
 /*
@@ -57,13 +65,20 @@ static const struct reset_path {
  */
 static bool reset_open(void)
 {
-	const struct gpu_want gb200 = {.preset = "gb200", .mem_size = "1536M"};
+	const struct reset_path *path = &reset_paths[ktap_arg()];
+	struct gpu_want gb200 = {.preset = "gb200", .mem_size = "1536M"};
 
-	if (ktap_arg() != 1) {
+	if (strcmp(path->kind, "hot")) {
 		gpu_tiny(&gpu);
 		return true;
 	}
+	if (path->run == reset_sibling) {
+		gb200 = sibling_want("gb200");
+		sibling_bind();
+	}
 	gpu_open(&gpu, &gb200);
+	if (path->run == reset_sibling)
+		sibling_open(&sibling, &gpu);
 	return false;
 }
 
@@ -303,7 +318,7 @@ static void reset_hammer(void *arg)
 			vfio_reset(&gpu.vfio);
 			break;
 		case 2:
-			vfio_hot_reset(&gpu.vfio);
+			vfio_hot_reset_by(sibling.fd > 0 ? &sibling : &gpu.vfio, gpu.vfio.group);
 			break;
 		default:
 			vfio_flr(&gpu.vfio);
@@ -331,7 +346,7 @@ static void storm(void)
 {
 	struct storm *s = ktap_shared(sizeof(*s));
 	double end = ktap_now() + (ktap_quick() ? 3 : 10);
-	uint64_t value = 0, n = 0;
+	uint64_t value = 0, n = 0, read = 0, stored = 0;
 	volatile char *p;
 	int index;
 	pid_t pid, timer;
@@ -348,12 +363,18 @@ static void storm(void)
 
 		OK(r == 8 || r == -EIO, "read: expected 8 or -EIO, got %zd", r);
 		OK(sig == 0 || sig == SIGBUS, "store: expected no signal or SIGBUS, got %d", sig);
+		read += r == 8;
+		stored += !sig;
 		n++;
 	}
 	ktap_join_ok(timer, 30, "timer");
 	ktap_join_ok(pid, 30, "resets");
-	ktap_diag("%llu accesses, %lu FLRs, %lu hot resets", (unsigned long long)n,
+	ktap_diag("%llu rounds, %llu reads and %llu stores served, %lu FLRs, %lu hot resets",
+		  (unsigned long long)n, (unsigned long long)read, (unsigned long long)stored,
 		  sim_resets(gpu.name, "flr"), sim_resets(gpu.name, "hot"));
+	OK(read && stored, "nobody was served between the resets");
+	OK(sim_resets(gpu.name, "flr") > 3, "no storm");
+	EQ(!!sim_resets(gpu.name, "hot"), ktap_arg() != 0, "hot resets");
 	EQ(sim_state(gpu.name, "ras_events"), 0, "RAS events");
 	reset_vfio();
 	vfio_memory_enable(&gpu.vfio, true);
@@ -365,7 +386,7 @@ static void storm(void)
 #define RESET_CASES(fn)                                                                            \
 	KTAP_CASE_ARG(#fn "_vfio", fn, 0), KTAP_CASE_ARG(#fn "_hot", fn, 1),                       \
 		KTAP_CASE_ARG(#fn "_flr", fn, 2), KTAP_CASE_ARG(#fn "_sysfs", fn, 3),              \
-		KTAP_CASE_ARG(#fn "_d3hot", fn, 4)
+		KTAP_CASE_ARG(#fn "_d3hot", fn, 4), KTAP_CASE_ARG(#fn "_sibling", fn, 5)
 
 static const struct ktap_case cases[] = {
 	RESET_CASES(G8_bars),
@@ -380,11 +401,12 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("hot_reset_info", hot_reset_info, 1),
 	KTAP_CASE_ARG("storm", storm, 0),
 	KTAP_CASE_ARG("storm_with_hot_resets", storm, 1),
+	KTAP_CASE_ARG("storm_with_a_sibling", storm, 5),
 	KTAP_CASE_ARG("memory_kept", scrubbed_memory, 0),
 	KTAP_CASE_ARG("memory_scrubbed", scrubbed_memory, 1),
 };
 
 int main(int argc, char **argv)
 {
-	return ktap_main("reset", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
+	return ktap_main("reset", cases, ARRAY_LEN(cases), sibling_cleanup, argc, argv);
 }

@@ -9,20 +9,27 @@
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 
-#include "gpu.h"
+#include "sibling.h"
 
 static struct gpu gpu;
 
 #define SL_BAR 0x1234567880000000
 
-static void sl_fall_asleep(void)
+static void sl_asleep(const struct gpu_want *want)
 {
-	gpu_tiny(&gpu);
+	gpu_open(&gpu, want);
 	vfio_cfg_set64(&gpu.vfio, PCI_BASE_ADDRESS_4, SL_BAR);
 	EQ(vfio_cfg64(&gpu.vfio, PCI_BASE_ADDRESS_4), SL_BAR | 0xc, "BAR4 set");
 	vfio_power(&gpu.vfio, 3);
 	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &(uint64_t){0}, 8), -EIO, "read in D3hot");
 	EQ(vfio_cfg64(&gpu.vfio, PCI_BASE_ADDRESS_4), SL_BAR | 0xc, "BAR4 in D3hot");
+}
+
+static void sl_fall_asleep(void)
+{
+	const struct gpu_want tiny = {.preset = "tiny"};
+
+	sl_asleep(&tiny);
 }
 
 static void sl_read(void *arg)
@@ -70,6 +77,19 @@ static void by_vfio(void)
 	sl_fall_asleep();
 	EQ(vfio_reset(&gpu.vfio), 0, "VFIO_DEVICE_RESET: errno");
 	sl_awake("VFIO_DEVICE_RESET");
+}
+
+/* A reset of the bus, asked of the other function on it. */
+static void by_sibling(void)
+{
+	const struct gpu_want gb200 = sibling_want("gb200");
+	struct vfio_dev sibling;
+
+	sibling_bind();
+	sl_asleep(&gb200);
+	sibling_open(&sibling, &gpu);
+	EQ(vfio_hot_reset_by(&sibling, gpu.vfio.group), 0, "hot reset of the sibling: errno");
+	sl_awake("hot reset of the sibling");
 }
 
 /* The core wakes it, then finds no method: a reset that failed, and one that was none. */
@@ -144,9 +164,10 @@ static void low_power_with_wakeup(void)
 static const struct ktap_case cases[] = {
 	KTAP_CASE(by_sysfs),	     KTAP_CASE(by_flr),	      KTAP_CASE(by_vfio),
 	KTAP_CASE(by_refused_reset), KTAP_CASE(by_low_power), KTAP_CASE(low_power_with_wakeup),
+	KTAP_CASE(by_sibling),
 };
 
 int main(int argc, char **argv)
 {
-	return ktap_main("sleep", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
+	return ktap_main("sleep", cases, ARRAY_LEN(cases), sibling_cleanup, argc, argv);
 }
