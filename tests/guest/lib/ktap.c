@@ -280,10 +280,16 @@ void ktap_join_ok(pid_t pid, double seconds, const char *what)
 
 void ktap_kill(pid_t pid, double seconds, const char *what)
 {
+	int status;
+
 	if (kill(pid, SIGKILL))
 		ktap_fail("%s: kill: %s", what, strerror(errno));
-	if (ktap_join(pid, seconds) == -1)
+	status = ktap_join(pid, seconds);
+	if (status == -1)
 		ktap_fail("%s: SIGKILL did not end it within %.0f s", what, seconds);
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		ktap_fail("%s: had ended before it was killed, with wait status 0x%x", what,
+			  status);
 }
 
 /* Kill what is left of a case's process group. False: something does not die. */

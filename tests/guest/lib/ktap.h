@@ -90,7 +90,7 @@ pid_t ktap_spawn(void (*fn)(void *), void *arg);
 int ktap_join(pid_t pid, double seconds);
 /* The helper must end by itself, with success, within the time. */
 void ktap_join_ok(pid_t pid, double seconds, const char *what);
-/* SIGKILL, and it must be gone within the time. */
+/* SIGKILL, and it must be gone within the time; by that, and not by itself before. */
 void ktap_kill(pid_t pid, double seconds, const char *what);
 
 /* Shared between a case and its helpers, zeroed. */

@@ -20,7 +20,7 @@
 static struct gpu gpu;
 
 static volatile int dl_stop;
-static uint64_t dl_toggles;
+static volatile uint64_t dl_toggles;
 
 static void *dl_toggler(void *arg)
 {
@@ -45,20 +45,17 @@ static void *dl_resetter(void *arg)
 	return NULL;
 }
 
-/* Its own mapping as buffer, untouched each time. */
-static void dl_self(int source, bool put, void *(*other)(void *), int rounds)
+/* Its own mapping as buffer, untouched each time; so often, and for so many turns of another. */
+static void dl_self(int source, bool put, void *(*other)(void *), int rounds, uint64_t turns)
 {
-	int done = 0, refused = 0;
+	int done = 0, refused = 0, i;
 	const size_t n = 64 * KiB;
 	pthread_t thread;
 
-	/* A reset takes a tenth of a second. */
-	if (other == dl_resetter)
-		rounds /= 4;
 	gpu_tiny(&gpu);
 	sim_fault(gpu.name, "training_ms", "1");
 	pthread_create(&thread, NULL, other, NULL);
-	for (int i = 0; i < rounds; i++) {
+	for (i = 0; i < rounds || dl_toggles < turns; i++) {
 		char *buf = vfio_map(&gpu.vfio, VFIO_USEMEM, 16 * MiB, n);
 		ssize_t r = put ? vfio_write(&gpu.vfio, source, 0, buf, n)
 				: vfio_read(&gpu.vfio, source, 0, buf, n);
@@ -72,24 +69,25 @@ static void dl_self(int source, bool put, void *(*other)(void *), int rounds)
 	dl_stop = 1;
 	pthread_join(thread, NULL);
 	ktap_diag("%d whole, %d refused, %d short; %llu turns of the other thread", done, refused,
-		  rounds - done - refused, (unsigned long long)dl_toggles);
+		  i - done - refused, (unsigned long long)dl_toggles);
+	OK(done, "no transfer was served whole");
 	vfio_get(&gpu.vfio, source, 0, &(uint64_t){0}, 8);
 }
 
 static void G4_own_mapping_read(void)
 {
-	dl_self((int)ktap_arg(), false, dl_toggler, ktap_quick() ? 200 : 1000);
+	dl_self((int)ktap_arg(), false, dl_toggler, ktap_quick() ? 200 : 1000, 50);
 }
 
 static void G4_own_mapping_write(void)
 {
-	dl_self((int)ktap_arg(), true, dl_toggler, ktap_quick() ? 200 : 1000);
+	dl_self((int)ktap_arg(), true, dl_toggler, ktap_quick() ? 200 : 1000, 50);
 }
 
 static void G4_own_mapping_and_resets(void)
 {
-	/* Each round waits for a reset, which takes a tenth of a second at least. */
-	dl_self((int)ktap_arg(), false, dl_resetter, ktap_quick() ? 20 : 60);
+	/* A reset takes a tenth of a second at least. */
+	dl_self((int)ktap_arg(), false, dl_resetter, 5, ktap_quick() ? 5 : 15);
 }
 
 struct dl_uffd {
@@ -262,6 +260,7 @@ static void userfault_config(void)
 	EQ(ktap_await(&step, 8, 20), 8, "steps of the other thread while a buffer's fault waits");
 	dl_answer(u);
 	EQ(ktap_await(&u->done, 1, 20), 1, "transfer came back");
+	EQ(u->n, 512, "count");
 	pthread_join(transfer, NULL);
 	pthread_join(others, NULL);
 }
@@ -286,6 +285,7 @@ static void userfault_power(void)
 		     "VFIO_DEVICE_RESET while a buffer's fault waits");
 	dl_answer(u);
 	EQ(ktap_await(&u->done, 1, 20), 1, "transfer came back");
+	EQ(u->n, 512, "count");
 	pthread_join(transfer, NULL);
 }
 

@@ -241,6 +241,8 @@ static void toggled_under_use(void)
 	ktap_diag("loads: %llu good, %llu SIGBUS; reads: %llu good, %llu -EIO",
 		  (unsigned long long)good, (unsigned long long)refused, (unsigned long long)u.good,
 		  (unsigned long long)u.refused);
+	OK(good && u.good, "nobody was served while it was on");
+	OK(refused && u.refused, "nobody was refused while it was off");
 	EQ(vfio_touch_read(u.map + 8, &value), 0, "load afterwards");
 }
 

@@ -281,28 +281,55 @@ static void cycles(void)
 	   a.unreclaimable, b.unreclaimable);
 }
 
+/* What busy clients have begun and what they were given, of each kind. */
+static struct life_tally {
+	volatile int ready;
+	double calm; /* seconds before the first reset */
+	struct life_kind {
+		volatile unsigned long begun, done;
+	} read, write, fault, reset;
+} * life_tally;
+
+/* Short transfers, of which some are over when the kill comes, and long ones, which are not. */
+static void life_transfer(uint64_t i, bool put)
+{
+	static unsigned char buf[2][4 * MiB];
+	size_t n = i & 2 ? sizeof(buf[0]) : 64 * KiB;
+	int index = i & 1 ? VFIO_RESMEM : VFIO_USEMEM;
+	uint64_t at = i * 7 * MiB % (400 * MiB);
+	struct life_kind *kind = put ? &life_tally->write : &life_tally->read;
+	ssize_t r;
+
+	kind->begun++;
+	r = put ? vfio_write(&gpu.vfio, index, at, buf[1], n)
+		: vfio_read(&gpu.vfio, index, at, buf[0], n);
+	kind->done += r == (ssize_t)n;
+}
+
 static void *life_reader(void *arg)
 {
-	static unsigned char buf[4 * MiB];
-	bool put = arg;
+	(void)arg;
+	for (uint64_t i = 0;; i++)
+		life_transfer(i, false);
+	return NULL;
+}
 
-	for (uint64_t i = 0;; i++) {
-		int index = i & 1 ? VFIO_RESMEM : VFIO_USEMEM;
-		uint64_t at = i * 7 * MiB % (400 * MiB);
-
-		if (put)
-			vfio_write(&gpu.vfio, index, at, buf, sizeof(buf));
-		else
-			vfio_read(&gpu.vfio, index, at, buf, sizeof(buf));
-	}
+static void *life_writer(void *arg)
+{
+	(void)arg;
+	for (uint64_t i = 0;; i++)
+		life_transfer(i, true);
 	return NULL;
 }
 
 static void *life_resetter(void *arg)
 {
 	(void)arg;
+	ktap_sleep(life_tally->calm);
 	for (;;) {
-		vfio_reset(&gpu.vfio);
+		life_tally->reset.begun++;
+		if (!vfio_reset(&gpu.vfio))
+			life_tally->reset.done++;
 		vfio_memory_enable(&gpu.vfio, true);
 		ktap_sleep(0.005);
 	}
@@ -312,40 +339,65 @@ static void *life_resetter(void *arg)
 /* Does everything at once until it is killed. */
 static void life_busy(void *arg)
 {
-	volatile int *begun = arg;
 	pthread_t thread;
 
+	(void)arg;
 	vfio_open(&gpu.vfio, gpu.bdf);
 	vfio_memory_enable(&gpu.vfio, true);
 	pthread_create(&thread, NULL, life_reader, NULL);
-	pthread_create(&thread, NULL, life_reader, &gpu);
+	pthread_create(&thread, NULL, life_writer, NULL);
 	pthread_create(&thread, NULL, life_resetter, NULL);
-	*begun = 1;
+	life_tally->ready = 1;
 	for (uint64_t i = 0;; i++) {
 		volatile char *p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, 64 * MiB);
 
-		for (uint64_t at = 0; at < 64 * MiB; at += 4 * MiB)
-			vfio_touch_write(p + (at + i * 4096) % (64 * MiB), i);
+		for (uint64_t at = 0; at < 64 * MiB; at += 4 * MiB) {
+			life_tally->fault.begun++;
+			if (!vfio_touch_write(p + (at + i * 4096) % (64 * MiB), i))
+				life_tally->fault.done++;
+		}
 		munmap((void *)(uintptr_t)p, 64 * MiB);
 	}
+}
+
+/* Some of each kind were given what they asked for, and some were cut off. */
+static void life_tell(int rounds, double worst)
+{
+	const struct life_tally *t = life_tally;
+
+	ktap_diag(
+		"%d kills, the slowest took %.3f s; served of begun: %lu of %lu reads, %lu of %lu "
+		"writes, %lu of %lu stores, %lu of %lu resets",
+		rounds, worst, t->read.done, t->read.begun, t->write.done, t->write.begun,
+		t->fault.done, t->fault.begun, t->reset.done, t->reset.begun);
+	OK(t->read.done && t->write.done && t->fault.done && t->reset.done,
+	   "a kind that was never served");
+	OK(t->read.begun > t->read.done && t->write.begun > t->write.done &&
+		   t->fault.begun > t->fault.done && t->reset.begun > t->reset.done,
+	   "a kind in whose middle nobody was killed");
 }
 
 /* Killed at random moments; each time the next client works. */
 static void random_kills(void)
 {
 	int rounds = ktap_quick() ? 10 : 200;
-	volatile int *begun = ktap_shared(sizeof(int));
 	double worst = 0;
 
 	gpu_bind(&gpu, &life_want);
 	sim_fault(gpu.name, "training_ms", "2");
+	life_tally = ktap_shared(sizeof(*life_tally));
 	for (int i = 0; i < rounds; i++) {
+		unsigned long resets = life_tally->reset.done;
 		double start;
 		pid_t pid;
 
-		*begun = 0;
-		pid = ktap_spawn(life_busy, (void *)(uintptr_t)begun);
-		EQ(ktap_await(begun, 1, 20), 1, "round %d: client began", i);
+		life_tally->ready = 0;
+		life_tally->calm = (double)(i % 3) * 0.03;
+		pid = ktap_spawn(life_busy, NULL);
+		EQ(ktap_await(&life_tally->ready, 1, 20), 1, "round %d: client began", i);
+		/* A reset takes a tenth of a second: now and then one comes to its end. */
+		for (int k = 0; i % 5 == 0 && k < 5000 && life_tally->reset.done == resets; k++)
+			ktap_sleep(0.002);
 		ktap_sleep((double)(ktap_random() % 40) / 1000);
 		start = ktap_now();
 		ktap_kill(pid, 20, "busy client");
@@ -355,7 +407,7 @@ static void random_kills(void)
 		vfio_close(&gpu.vfio);
 		EQ(sim_state(gpu.name, "ras_events"), 0, "round %d: RAS events", i);
 	}
-	ktap_diag("%d kills, the slowest took %.3f s", rounds, worst);
+	life_tell(rounds, worst);
 }
 
 static const struct ktap_case cases[] = {
