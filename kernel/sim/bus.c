@@ -157,13 +157,16 @@ static int sim_bus_write(struct pci_bus *bus, unsigned int devfn, int where,
 	return ret;
 }
 
-/* The GPU that @pdev is; the caller holds pci_rescan_remove_lock. */
+/*
+ * The GPU that @pdev is; the caller holds pci_rescan_remove_lock, or
+ * rcu_read_lock() while it needs the answer.
+ */
 struct sim_gpu *sim_bus_gpu_of(struct pci_dev *pdev)
 {
 	struct sim_bus *entry = sim_bus_find(pdev->bus);
 	struct sim_gpu *gpu;
 
-	gpu = entry ? rcu_dereference_protected(entry->gpu, true) : NULL;
+	gpu = entry ? rcu_dereference_check(entry->gpu, true) : NULL;
 	return gpu && gpu->devfn == pdev->devfn ? gpu : NULL;
 }
 

@@ -19,6 +19,8 @@ long mm_iommu_newdev(struct mm_struct *mm, unsigned long ua,
 		     struct mm_iommu_table_group_mem_t **pmem);
 long mm_iommu_put(struct mm_struct *mm,
 		  struct mm_iommu_table_group_mem_t *mem);
+struct mm_iommu_table_group_mem_t *
+mm_iommu_lookup(struct mm_struct *mm, unsigned long ua, unsigned long size);
 bool mm_iommu_is_devmem(struct mm_struct *mm, unsigned long hpa,
 			unsigned int pageshift, unsigned long *size);
 #endif

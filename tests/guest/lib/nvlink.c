@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 
 #define NVLINK_PLATFORM SIM_DEBUGFS "/platform"
 
@@ -209,6 +210,18 @@ void nvlink_platform_set(const char *file, const char *value)
 		ktap_fail("%s = %s: %s", path, value, strerror(err));
 }
 
+uint64_t nvlink_platform_number(const char *file)
+{
+	char path[256], text[32] = "";
+	int err;
+
+	snprintf(path, sizeof(path), NVLINK_PLATFORM "/%s", file);
+	err = util_read(path, text, sizeof(text));
+	if (err)
+		ktap_fail("%s: %s", path, strerror(err));
+	return strtoull(text, NULL, 0);
+}
+
 bool nvlink_platform_real(void)
 {
 	return !util_exists(NVLINK_PLATFORM "/registrations");
@@ -219,6 +232,7 @@ void nvlink_platform_calm(void)
 	nvlink_platform_set("refuse", "none");
 	if (nvlink_platform_real())
 		return;
+	nvlink_platform_set("held", "0");
 	nvlink_platform_set("busy", "0");
 	nvlink_platform_set("leak", "0");
 }
@@ -241,6 +255,41 @@ void nvlink_registrations_are(long n, const char *what)
 {
 	if (!nvlink_platform_real())
 		EQ(nvlink_registrations(), n, "%s", what);
+}
+
+/* IOMMU pages are no larger than this. */
+#define NVLINK_IOMMU_PAGE GiB
+
+static void *nvlink_try_map(const struct nvlink *n, uint64_t off, uint64_t bytes, uint64_t skew)
+{
+	uint64_t bits = (n->gpu.mem_base + off) | bytes | NVLINK_IOMMU_PAGE, align = bits & -bits;
+	char *room, *at;
+
+	room = mmap(NULL, bytes + 2 * align, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		    -1, 0);
+	OK(room != MAP_FAILED, "mmap: %s", strerror(errno));
+	munmap(room, bytes + 2 * align);
+	at = (char *)(((uintptr_t)room + align - 1) / align * align + skew);
+	return mmap(at, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE,
+		    n->gpu.vfio.fd, (off_t)(n->gpu.vfio.region[VFIO_SPECIAL].offset + off));
+}
+
+void *nvlink_map(const struct nvlink *n, uint64_t off, uint64_t bytes, uint64_t skew)
+{
+	void *p = nvlink_try_map(n, off, bytes, skew);
+
+	OK(p != MAP_FAILED, "%s: mmap of 0x%" PRIx64 ": %s", n->gpu.bdf, bytes, strerror(errno));
+	return p;
+}
+
+int nvlink_map_errno(const struct nvlink *n, uint64_t off, uint64_t bytes)
+{
+	void *p = nvlink_try_map(n, off, bytes, 0);
+
+	if (p == MAP_FAILED)
+		return errno;
+	munmap(p, bytes);
+	return 0;
 }
 
 void nvlink_agrees(const struct nvlink *n, volatile void *p, uint64_t dev, const char *what)
