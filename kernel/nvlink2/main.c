@@ -22,6 +22,9 @@ static int nvlink2_open(struct vfio_device *core_vdev)
 	struct vfio_pci_core_device *core = &nvdev->coherent.core;
 	int ret;
 
+	ret = nvlink2_prereg_open(nvdev);
+	if (ret)
+		return ret;
 	ret = vfio_pci_core_enable(core);
 	if (ret)
 		return ret;

@@ -62,7 +62,9 @@ struct mm_iommu_table_group_mem_t;
  * @unmap_lpar: undo @map_lpar
  * @newdev: let a range of user addresses be a target of DMA that is device
  *	    memory; on POWER the IOMMU takes only what is registered
- * @put: undo @newdev; -EBUSY while the IOMMU has some of it mapped
+ * @put: undo @newdev; -EBUSY while the IOMMU has some of it mapped. Who else
+ *	 registered it keeps it
+ * @lookup: the registration that a range of user addresses is in, NULL: none
  * @is_devmem: is it such memory? The IOMMU's code asks at every mapping
  * @kvm_get: take a reference to a guest, unless it is going
  * @kvm_put: give it back
@@ -78,6 +80,9 @@ struct nvlink2_platform {
 		       struct mm_iommu_table_group_mem_t **mem);
 	long (*put)(struct mm_struct *mm,
 		    struct mm_iommu_table_group_mem_t *mem);
+	struct mm_iommu_table_group_mem_t *(*lookup)(struct mm_struct *mm,
+						     unsigned long start,
+						     unsigned long size);
 	bool (*is_devmem)(struct mm_struct *mm, unsigned long base,
 			  unsigned int page_shift, unsigned long *size);
 	bool (*kvm_get)(struct kvm *kvm);
@@ -109,6 +114,7 @@ void nvlink2_prereg_copy(struct coherent_window *window,
 			 struct vm_area_struct *vma, phys_addr_t base);
 void nvlink2_prereg_unmap(struct coherent_window *window,
 			  struct vm_area_struct *vma);
+int nvlink2_prereg_open(struct nvlink2_device *nvdev);
 void nvlink2_prereg_exit(void);
 
 /* platform.c */

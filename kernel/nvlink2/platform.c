@@ -26,6 +26,7 @@ static const struct {
 	  offsetof(struct nvlink2_platform, unmap_lpar) },
 	{ "mm_iommu_newdev", offsetof(struct nvlink2_platform, newdev) },
 	{ "mm_iommu_put", offsetof(struct nvlink2_platform, put) },
+	{ "mm_iommu_lookup", offsetof(struct nvlink2_platform, lookup) },
 	{ "mm_iommu_is_devmem", offsetof(struct nvlink2_platform, is_devmem) },
 	{ "kvm_get_kvm_safe", offsetof(struct nvlink2_platform, kvm_get) },
 	{ "kvm_put_kvm", offsetof(struct nvlink2_platform, kvm_put) },

@@ -162,7 +162,7 @@ static void dma(void)
 	char *p;
 
 	story_title("GPU memory as a target of DMA");
-	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, at, span);
+	p = nvlink_map(&nv, at, span, 0);
 	edu_open(&edu, nv.gpu.vfio.container);
 	tce_window(&nv.gpu.vfio);
 	EQ(tce_map(&nv.gpu.vfio, p, span), 0, "mapping for DMA: errno");

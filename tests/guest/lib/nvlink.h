@@ -62,8 +62,17 @@ struct nvlink_region nvlink_ram(const struct vfio_dev *v);
 struct nvlink_region nvlink_atsd(const struct vfio_dev *v);
 unsigned int nvlink_regions(const struct vfio_dev *v);
 
+/*
+ * The GPU's memory, mapped where the IOMMU's code can take it for DMA: at an address that has the
+ * alignment which that code sees in physical address and length; @skew bytes further.
+ */
+void *nvlink_map(const struct nvlink *n, uint64_t off, uint64_t bytes, uint64_t skew);
+/* 0 or the errno of such an mmap; a mapping that succeeds is undone. */
+int nvlink_map_errno(const struct nvlink *n, uint64_t off, uint64_t bytes);
+
 /* The simulated platform: what the driver asked of it. */
 void nvlink_platform_set(const char *file, const char *value);
+uint64_t nvlink_platform_number(const char *file);
 void nvlink_platform_calm(void);
 /* Is [start, start + bytes) registered, to lie at @base? */
 bool nvlink_registered(const void *start, uint64_t bytes, uint64_t base);

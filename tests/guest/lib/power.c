@@ -107,6 +107,17 @@ int tce_map(const struct vfio_dev *v, void *p, uint64_t bytes)
 	return ioctl(v->container, VFIO_IOMMU_MAP_DMA, &map) ? errno : 0;
 }
 
+int tce_unmap(const struct vfio_dev *v, uint64_t bytes)
+{
+	struct vfio_iommu_type1_dma_unmap unmap = {
+		.argsz = sizeof(unmap),
+		.iova = POWER_IOVA,
+		.size = bytes,
+	};
+
+	return ioctl(v->container, VFIO_IOMMU_UNMAP_DMA, &unmap) ? errno : 0;
+}
+
 static int tce_request(const struct vfio_dev *v, void *p, uint64_t bytes, unsigned long request)
 {
 	struct vfio_iommu_spapr_register_memory memory = {

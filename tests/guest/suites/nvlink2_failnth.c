@@ -12,6 +12,7 @@
 #include "nvlink.h"
 
 #define PIECE (64 * KiB)
+#define PLACE (1 * TiB)
 
 static const struct nvlink_want one_link = {.links = "1"};
 static struct nvlink nv;
@@ -53,10 +54,19 @@ static void opened(void)
 	sim_train(nv.gpu.name);
 }
 
+/* Where GPU memory can be registered for DMA. */
+static int map(void)
+{
+	mapping = mmap((void *)PLACE, length, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_FIXED_NOREPLACE, dev->fd,
+		       (off_t)dev->region[VFIO_SPECIAL].offset);
+	return mapping == MAP_FAILED ? errno : 0;
+}
+
 static void mapped(void)
 {
 	opened();
-	mapping = vfio_map(dev, VFIO_SPECIAL, 0, length);
+	OK(!map(), "mmap: %s", strerror(errno));
 }
 
 static void closed(void)
@@ -96,13 +106,6 @@ static int region_info(void)
 
 	*info = (struct vfio_region_info){.argsz = sizeof(room), .index = VFIO_SPECIAL};
 	return ioctl(dev->fd, VFIO_DEVICE_GET_REGION_INFO, info) ? errno : 0;
-}
-
-static int map(void)
-{
-	mapping = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED, dev->fd,
-		       (off_t)dev->region[VFIO_SPECIAL].offset);
-	return mapping == MAP_FAILED ? errno : 0;
 }
 
 static int fault(void)

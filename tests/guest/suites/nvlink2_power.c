@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -115,7 +116,7 @@ static void P4_dma_and_cpu_agree(void)
 	nvlink_open(&nv, &one_link);
 	edu_open(&edu, nv.gpu.vfio.container);
 	tce_window(&nv.gpu.vfio);
-	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, at, bytes);
+	p = nvlink_map(&nv, at, bytes, 0);
 	EQ(tce_register(&nv.gpu.vfio, p, bytes), 0, "registering");
 	EQ(tce_map(&nv.gpu.vfio, p, bytes), 0, "mapping for DMA");
 
@@ -129,6 +130,28 @@ static void P4_dma_and_cpu_agree(void)
 	EQ(tce_unregister(&nv.gpu.vfio, p, bytes), 0, "unregistering");
 }
 
+/*
+ * Where the user address has less alignment than the kernel's code takes it to have, a large IOMMU
+ * page would end in a BUG: so such a mapping is none that a container can register.
+ */
+static void askew_is_not_registered(void)
+{
+	const uint64_t bytes = 1 * MiB, page = util_page();
+	char *p;
+
+	nvlink_open(&nv, &one_link);
+	tce_window(&nv.gpu.vfio);
+	p = nvlink_map(&nv, GiB, bytes, page);
+	nvlink_agrees(&nv, p, GiB, "mapping");
+	EQ(tce_register(&nv.gpu.vfio, p, bytes), EFAULT, "registering, askew: errno");
+	EQ(tce_map(&nv.gpu.vfio, p, bytes), EINVAL, "mapping for DMA, askew: errno");
+	munmap(p, bytes);
+	p = nvlink_map(&nv, GiB, bytes + page, page);
+	EQ(tce_register(&nv.gpu.vfio, p, bytes + page), 0, "registering an odd length");
+	EQ(tce_unregister(&nv.gpu.vfio, p, bytes + page), 0, "unregistering");
+	munmap(p, bytes + page);
+}
+
 /* P3: memory was registered there before, and is gone; its registration is not. */
 static void P3_overlap(void)
 {
@@ -136,7 +159,8 @@ static void P3_overlap(void)
 	char *p, *q;
 
 	nvlink_open(&nv, &one_link);
-	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	p = nvlink_map(&nv, 0, bytes, 0);
+	p = mmap(p, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 	OK(p != MAP_FAILED, "mmap: %s", strerror(errno));
 	memset(p, 1, bytes);
 	EQ(tce_register(&nv.gpu.vfio, p, bytes), 0, "registering");
@@ -149,6 +173,37 @@ static void P3_overlap(void)
 	vfio_open(&nv.gpu.vfio, nv.gpu.bdf);
 	EQ(vfio_map_errno(&nv.gpu.vfio, VFIO_SPECIAL, 0, bytes, PROT_READ, MAP_SHARED), 0,
 	   "mmap afterwards");
+}
+
+/* Open the GPU again, of which the group is still there: 0 or errno. */
+static int reopen(void)
+{
+	nv.gpu.vfio.fd = ioctl(nv.gpu.vfio.group, VFIO_GROUP_GET_DEVICE_FD, nv.gpu.bdf);
+	return nv.gpu.vfio.fd < 0 ? errno : 0;
+}
+
+/*
+ * P7: the container has registered the memory, too, so giving it back succeeds and yet the memory
+ * can be mapped for DMA: by addresses that map nothing, even when somebody else has the GPU.
+ */
+static void P7_unmapped_while_registered(void)
+{
+	const uint64_t bytes = 256 * KiB;
+	void *p;
+
+	nvlink_open(&nv, &one_link);
+	tce_window(&nv.gpu.vfio);
+	p = nvlink_map(&nv, 0, bytes, 0);
+	EQ(tce_register(&nv.gpu.vfio, p, bytes), 0, "registering");
+	munmap(p, bytes);
+	close(nv.gpu.vfio.fd);
+	EQ(reopen(), EBUSY, "open while a container has it: errno");
+	EQ(tce_map(&nv.gpu.vfio, p, bytes), 0, "what that container can do: errno");
+	EQ(reopen(), EBUSY, "open while the IOMMU has it: errno");
+	EQ(tce_unmap(&nv.gpu.vfio, bytes), 0, "unmapping");
+	EQ(tce_unregister(&nv.gpu.vfio, p, bytes), 0, "unregistering");
+	EQ(reopen(), 0, "open when nobody has it: errno");
+	nvlink_close(&nv);
 }
 
 /*
@@ -164,11 +219,12 @@ static void P7_unmapped_while_in_tces(void)
 
 	nvlink_open(&nv, &one_link);
 	tce_window(&nv.gpu.vfio);
-	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, bytes);
+	p = nvlink_map(&nv, 0, bytes, 0);
 	EQ(tce_map(&nv.gpu.vfio, p, bytes), 0, "mapping for DMA");
 	munmap(p, bytes);
 	vfio_close(&nv.bridge[0]);
 	close(nv.gpu.vfio.fd);
+	EQ(reopen(), EBUSY, "open while the IOMMU has it: errno");
 	/* Nobody has the driver open, and it has tried again at least once. */
 	ktap_sleep(1.5);
 	EQ(pci_module_remove(NVLINK_DRIVER), EWOULDBLOCK, "removing the driver");
@@ -347,7 +403,9 @@ int main(int argc, char **argv)
 	static const struct ktap_case cases[] = {
 		KTAP_CASE(device_tree),
 		KTAP_CASE(P4_dma_and_cpu_agree),
+		KTAP_CASE(askew_is_not_registered),
 		KTAP_CASE(P3_overlap),
+		KTAP_CASE(P7_unmapped_while_registered),
 		KTAP_CASE(P7_unmapped_while_in_tces),
 		KTAP_CASE(container_v1),
 		KTAP_CASE(no_guest_no_call),

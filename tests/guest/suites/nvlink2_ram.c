@@ -238,7 +238,7 @@ static void client(void *arg)
 
 	(void)arg;
 	ram_open();
-	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 2 * GiB, 64 * MiB);
+	p = nvlink_map(&nv, 2 * GiB, 64 * MiB, 0);
 	for (size_t at = 0; at < 64 * MiB; at += 2 * MiB)
 		EQ(vfio_touch_write(p + at, at), 0, "client's store");
 	*client_state = 1;
