@@ -94,6 +94,97 @@ rebind() {
 	echo "$GPU" >"$DEV/driver/unbind"
 }
 
+# udev looks for new rules every three seconds at most, or when it is told.
+read_rules() {
+	! pidof systemd-udevd >/dev/null || udevadm control --reload
+}
+
+# hotplugged: all GPUs are taken off their buses and come again. What the kernel
+# itself gives them, since vfio-pci was told their ID, is plain vfio-pci.
+hotplugged() {
+	read_rules
+	for gpu in $(cohgpu list --addresses); do
+		echo 1 >"/sys/bus/pci/devices/$gpu/remove"
+	done
+	[ -z "$(cohgpu list --addresses)" ] || return 1
+	echo 1 >/sys/bus/pci/rescan
+	settle
+}
+
+settle() {
+	! pidof systemd-udevd >/dev/null || udevadm settle --timeout=120
+}
+
+# all_have DRIVER: of two GPUs.
+all_have() {
+	for gpu in $(cohgpu list --addresses); do
+		echo "$gpu: $(readlink "/sys/bus/pci/devices/$gpu/driver")"
+	done >/tmp/all
+	cat /tmp/all
+	[ "$(grep -c "/$1\$" /tmp/all)" = 2 ]
+}
+
+# At a boot the kernel has devices and drivers before there is udev.
+coldplugged() {
+	kill "$(pidof systemd-udevd)"
+	while pidof systemd-udevd >/dev/null; do sleep 0.1; done
+	hotplugged
+	all_have vfio-pci || return 1
+	rm -rf /run/cohgpu
+	systemd-udevd --daemon || return 1
+	udevadm trigger --action=add --subsystem-match=pci
+	settle
+	all_have $GRACE
+}
+
+no_rules() {
+	! grep -r . /etc/udev/rules.d
+}
+
+persists() {
+	cohgpu sim add --preset tiny --name second >/dev/null
+	owner $GRACE
+	cohgpu restore all 2>/dev/null
+	echo "$GPU" >"$DEV/driver/unbind"
+	echo >"$DEV/driver_override"
+	echo 10de 2342 >/sys/bus/pci/drivers/vfio-pci/new_id
+	mkdir -p /etc/udev/rules.d
+	systemd-udevd --daemon
+	check "two GPUs are plain vfio-pci's" all_have vfio-pci
+	check "and after hotplug are so again" after_hotplug vfio-pci
+	check "bind --persist" cohgpu bind all --persist
+	check "both are bound" all_have $GRACE
+	check "both are bound again after hotplug" after_hotplug $GRACE
+	check "and after a boot at which another driver came first" coldplugged
+	check "restore" cohgpu restore all
+	check "leaves them to the kernel's choice" all_have vfio-pci
+	check "and no rule" no_rules
+	check "after hotplug they are vfio-pci's" after_hotplug vfio-pci
+	echo 10de 2342 >/sys/bus/pci/drivers/vfio-pci/remove_id
+	kill "$(pidof systemd-udevd)"
+	cohgpu sim remove second
+	owner $GRACE
+}
+
+after_hotplug() {
+	hotplugged && all_have "$1"
+}
+
+# A driver that is not loaded: told, but loaded only when nothing is in the way.
+loads_late() {
+	echo "$GPU" >"$DEV/driver/unbind"
+	echo >"$DEV/driver_override"
+	rmmod $GRACE || return 1
+	cohgpu bind "$GPU" --dry-run | grep "load *$GRACE" || return 1
+	[ ! -e /sys/bus/pci/drivers/$GRACE ] || return 1
+	mkdir -p /run/cohgpu
+	echo '{"version": 7}' >"/run/cohgpu/$GPU.json"
+	! cohgpu bind "$GPU" || return 1
+	[ ! -e /sys/bus/pci/drivers/$GRACE ] || { echo "loaded by a bind that was refused" && return 1; }
+	rm "/run/cohgpu/$GPU.json"
+	cohgpu bind "$GPU" && bound_to $GRACE && cohgpu restore "$GPU"
+}
+
 modprobe vfio-pci
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 check "one GPU is listed" test -n "$GPU"
@@ -136,6 +227,8 @@ for before in $GRACE vfio-pci; do
 		check "killed at every step: $before to $target" killed "$before" "$target"
 	done
 done
+check "a driver is loaded after all checks" loads_late
+[ ! -e /usr/sbin/udevadm ] || persists
 owner vfio-pci
 check "the best driver is taken in whatever spelling" cohgpu bind "$GPU" --driver nvgrace-gpu-vfio-pci
 check "and is bound" bound_to $GRACE

@@ -6,7 +6,6 @@
 
 #include "bind/bind.h"
 #include "core/error.h"
-#include "core/holders.h"
 #include "core/sys.h"
 
 #define DEVICES "/sys/bus/pci/devices"
@@ -77,7 +76,7 @@ static int member_record(struct bind_member *m, const char *what, bool dry)
 	return EXIT_FAILED;
 }
 
-static int member_persist(struct bind_member *m, bool dry, bind_step_fn step)
+static int member_persist(struct bind_member *m, const char *driver, bool dry, bind_step_fn step)
 {
 	const char *path = rule_path(m->record.address);
 	int ret;
@@ -85,7 +84,7 @@ static int member_persist(struct bind_member *m, bool dry, bind_step_fn step)
 	if (member_record(m, "persist", dry) ||
 	    !step(m->record.address, "persist", path, m->record.target))
 		return EXIT_FAILED;
-	ret = dry ? 0 : rule_write(m->record.address, m->record.target);
+	ret = dry ? 0 : rule_write(&m->record, driver);
 	if (!ret)
 		return EXIT_OK;
 	complain(m->record.address, "persist", "%s: %s", path, strerror(-ret));
@@ -124,7 +123,7 @@ int bind_run(struct bind_plan *plan, bool dry, bind_step_fn step)
 		if (strcmp(m->now, m->record.target))
 			status = member_bind(m, dry, step);
 		if (!status && plan->persist)
-			status = member_persist(m, dry, step);
+			status = member_persist(m, plan->member[0].record.target, dry, step);
 	}
 	for (int i = 0; i < plan->count && !status; i++)
 		if (plan->persist || strcmp(plan->member[i].now, plan->member[i].record.target))
@@ -132,31 +131,17 @@ int bind_run(struct bind_plan *plan, bool dry, bind_step_fn step)
 	return status;
 }
 
-static int bind_add(struct bind_plan *plan, const char *gpu, const char *address,
-		    const char *driver, bool dry)
+/* Who has the function now, and what it was before the first of all binds. */
+static int member_read(struct bind_member *m)
 {
-	struct bind_member *m = &plan->member[plan->count];
 	struct bind_record *r = &m->record, old;
-	char wanted[64];
-	int ret;
+	const char *address = r->address;
+	int ret = record_read(&old, address);
 
-	snprintf(r->address, sizeof(r->address), "%s", address);
-	snprintf(r->gpu, sizeof(r->gpu), "%s", gpu);
 	driver_of(m->now, sizeof(m->now), address);
 	override_of(m->now_override, sizeof(m->now_override), address);
-	strcpy(r->driver, m->now);
-	strcpy(r->driver_override, m->now_override);
-	m->had_rule = rule_exists(address);
-	if (driver)
-		snprintf(wanted, sizeof(wanted), "%s", driver);
-	else
-		target_best(wanted, sizeof(wanted), address);
-	if (!target_resolve(r->target, sizeof(r->target), wanted, !dry)) {
-		complain(address, "bind", "no driver %s is loaded, or could be", wanted);
-		advise("see: cohgpu doctor %s", gpu);
-		return EXIT_FAILED;
-	}
-	ret = record_read(&old, address);
+	m->rule = rule_read(address);
+	m->had_record = !ret;
 	if (ret && ret != -ENOENT) {
 		complain(address, "bind", "its record below /run/cohgpu is no record of ours");
 		return EXIT_FAILED;
@@ -164,69 +149,84 @@ static int bind_add(struct bind_plan *plan, const char *gpu, const char *address
 	if (!ret && strcmp(old.step, "done")) {
 		complain(address, "bind", "an earlier one was interrupted at its step \"%s\"",
 			 old.step);
-		advise("first: cohgpu restore %s", gpu);
+		advise("first: cohgpu restore %s", r->gpu);
 		return EXIT_FAILED;
 	}
 	/* Bound a second time: what it was before the first time is what restore wants. */
-	m->had_record = !ret;
 	if (!ret) {
 		strcpy(r->driver, old.driver);
 		strcpy(r->driver_override, old.driver_override);
+		strcpy(m->old_target, old.target);
+	} else if (m->rule) {
+		/* It came back, and the rule was there first. */
+		strcpy(r->driver, "?");
+	} else {
+		strcpy(r->driver, m->now);
+		strcpy(r->driver_override, m->now_override);
 	}
-	plan->count++;
 	return EXIT_OK;
 }
 
-int bind_prepare(struct bind_plan *plan, const struct gpu *gpu, const char *driver, bool dry)
+static int bind_add(struct bind_plan *plan, const char *gpu, const char *address,
+		    const char *driver)
+{
+	struct bind_member *m = &plan->member[plan->count++];
+	struct bind_record *r = &m->record;
+	char wanted[64];
+
+	snprintf(r->address, sizeof(r->address), "%s", address);
+	snprintf(r->gpu, sizeof(r->gpu), "%s", gpu);
+	if (driver)
+		snprintf(wanted, sizeof(wanted), "%s", driver);
+	else
+		target_best(wanted, sizeof(wanted), address);
+	m->loads = !target_loaded(r->target, sizeof(r->target), wanted);
+	if (m->loads && !target_expected(r->target, sizeof(r->target), wanted)) {
+		complain(address, "bind", "no driver %s is loaded, or could be", wanted);
+		advise("see: cohgpu doctor %s", gpu);
+		return EXIT_FAILED;
+	}
+	return member_read(m);
+}
+
+int bind_prepare(struct bind_plan *plan, const struct gpu *gpu, const char *driver)
 {
 	int status;
 
-	status = bind_add(plan, gpu->address, gpu->address, driver, dry);
+	status = bind_add(plan, gpu->address, gpu->address, driver);
 	for (int i = 0; i < gpu->bridges && !status; i++)
-		status = bind_add(plan, gpu->address, gpu->bridge[i], NULL, dry);
+		status = bind_add(plan, gpu->address, gpu->bridge[i], NULL);
 	return status;
 }
 
-/* A VFIO device that is open: unbinding it would wait for its user, without end. */
-static int check_not_open(const char *address, const char *action)
+void bind_free(struct bind_plan *plan)
 {
-	struct holder holder;
-
-	if (!holder_of_device(&holder, address))
-		return EXIT_OK;
-	complain(address, action, "in use: %s (%s) holds %s", holder.command, holder.pid,
-		 holder.file);
-	return EXIT_FAILED;
+	for (int i = 0; i < plan->count; i++)
+		free(plan->member[i].rule);
+	plan->count = 0;
 }
 
-static int check_host_lets_go(const char *address)
+int bind_load(struct bind_plan *plan, bool dry, bind_step_fn step)
 {
-	static const char *const files[] = {"/dev/nvidia*", NULL};
-	struct holder holder;
+	for (int i = 0; i < plan->count; i++) {
+		struct bind_record *r = &plan->member[i].record;
+		char wanted[64];
 
-	if (!holder_find(&holder, files))
-		return EXIT_OK;
-	complain(address, "bind", "in use: %s (%s) holds %s", holder.command, holder.pid,
-		 holder.file);
-	advise("stop nvidia-persistenced, nvidia-dcgm, nvidia-fabricmanager, nvidia-imex");
-	return EXIT_FAILED;
-}
-
-int bind_check(const struct bind_plan *plan, const struct gpu *gpu)
-{
-	const char *now = plan->member[0].now;
-
-	/* Else VFIO finds out when it is bound, and all goes back. */
-	if (gpu->group < 0 && !gpu_group_may_come(gpu)) {
-		complain(gpu->address, "bind", "it is in no IOMMU group, and VFIO needs one");
-		advise("see: cohgpu doctor --check iommu");
+		if (!plan->member[i].loads)
+			continue;
+		strcpy(wanted, r->target);
+		/* Another member may have had it loaded. */
+		if (target_loaded(r->target, sizeof(r->target), wanted))
+			continue;
+		if (!step(r->address, "load", "modprobe", wanted))
+			return EXIT_FAILED;
+		if (dry || target_load(r->target, sizeof(r->target), wanted))
+			continue;
+		complain(r->address, "load", "%s did not load, or brought no such driver", wanted);
+		advise("see: dmesg, and cohgpu doctor %s", r->gpu);
 		return EXIT_FAILED;
 	}
-	if (!strcmp(now, plan->member[0].record.target))
-		return EXIT_OK;
-	if (gpu_is_vfio_driver(now))
-		return check_not_open(gpu->address, "bind");
-	return now[0] ? check_host_lets_go(gpu->address) : EXIT_OK;
+	return EXIT_OK;
 }
 
 /* Brings one function back to what its record says, from wherever it is. */
@@ -249,27 +249,35 @@ static int undo_driver(const struct bind_record *r, bool dry, bind_step_fn step)
 		return step_write(address, "probe", PROBE, address, dry, step);
 	if (!r->driver[0])
 		return EXIT_OK;
-	if (!target_resolve(override, sizeof(override), r->driver, !dry)) {
+	strcpy(override, r->driver);
+	if (!dry && !target_load(override, sizeof(override), r->driver)) {
 		complain(address, "restore", "its driver %s is not loaded any more", r->driver);
 		advise("load it, then: cohgpu restore %s", r->gpu);
 		return EXIT_FAILED;
 	}
-	snprintf(path, sizeof(path), DRIVERS "/%s/bind", r->driver);
+	snprintf(path, sizeof(path), DRIVERS "/%s/bind", override);
 	return step_write(address, "bind", path, address, dry, step);
 }
 
-/* The rule goes last: after a reboot it is all that is left of a record. */
-static int undo_member(const struct bind_record *r, bool rule, bool dry, bind_step_fn step)
+/*
+ * The rule goes last: after a reboot it is all that is left of a record. What it is to become is
+ * NULL, or what a bind found that did not get on.
+ */
+static int undo_member(const struct bind_record *r, const char *rule, bool dry, bind_step_fn step)
 {
 	const char *address = r->address;
+	char *now = rule_read(address);
+	bool differs = rule ? !now || strcmp(now, rule) : now != NULL;
 	int ret = 0;
 
+	free(now);
 	if (undo_driver(r, dry, step))
 		return EXIT_FAILED;
-	if (rule && rule_exists(address) && !step(address, "unpersist", rule_path(address), ""))
+	if (differs && !step(address, rule ? "persist" : "unpersist", rule_path(address), ""))
 		return EXIT_FAILED;
-	if (rule && !dry)
-		ret = rule_remove(address);
+	/* Always, since a kill may have left half of one beside it. */
+	if (!dry && (differs || !rule))
+		ret = rule_put(address, rule);
 	if (!ret)
 		return EXIT_OK;
 	complain(address, "restore", "%s: %s", rule_path(address), strerror(-ret));
@@ -289,11 +297,12 @@ int bind_back(const struct bind_plan *plan, bind_step_fn step)
 			continue;
 		strcpy(before.driver, m->now);
 		strcpy(before.driver_override, m->now_override);
-		if (undo_member(&before, !m->had_rule, false, step)) {
+		if (undo_member(&before, m->rule, false, step)) {
 			status = EXIT_FAILED;
 			continue;
 		}
 		before = m->record;
+		strcpy(before.target, m->old_target);
 		strcpy(before.step, "done");
 		ret = m->had_record ? record_write(&before) : record_remove(before.address);
 		if (ret) {
@@ -335,17 +344,30 @@ static bool undo_any(const struct gpu *gpu)
 	return false;
 }
 
+/* It may be that somebody gave it to another driver since, which uses it. */
+static int undo_check(const struct gpu *gpu, const char *address)
+{
+	struct bind_record record;
+	char now[64];
+
+	driver_of(now, sizeof(now), address);
+	if (undo_record(&record, gpu, address) || !strcmp(now, record.driver))
+		return EXIT_OK;
+	if (strcmp(address, gpu->address) && !gpu_is_vfio_driver(now))
+		return EXIT_OK;
+	return check_not_used(address, now, "restore");
+}
+
 int bind_undo(const struct gpu *gpu, bool dry, bind_step_fn step)
 {
 	struct bind_record record;
 	int status = EXIT_NOTHING;
-	char now[64];
 
 	if (!undo_any(gpu))
 		return EXIT_NOTHING;
-	driver_of(now, sizeof(now), gpu->address);
-	if (gpu_is_vfio_driver(now) && check_not_open(gpu->address, "restore"))
-		return EXIT_FAILED;
+	for (int i = 0; i <= gpu->bridges; i++)
+		if (undo_check(gpu, i ? gpu->bridge[i - 1] : gpu->address))
+			return EXIT_FAILED;
 	/* In mirror order: the GPU was the first. */
 	for (int i = gpu->bridges; i >= 0; i--) {
 		const char *address = i ? gpu->bridge[i - 1] : gpu->address;
@@ -356,7 +378,7 @@ int bind_undo(const struct gpu *gpu, bool dry, bind_step_fn step)
 		if (ret)
 			return EXIT_FAILED;
 		status = EXIT_OK;
-		if (undo_member(&record, true, dry, step))
+		if (undo_member(&record, NULL, dry, step))
 			return EXIT_FAILED;
 		ret = dry ? 0 : record_remove(address);
 		if (ret) {

@@ -30,7 +30,10 @@ struct bind_member {
 	/* Before this transaction, which need not be the first since the record was made. */
 	char now[64]; /* driver that is bound; "" none */
 	char now_override[64];
-	bool had_record, had_rule;
+	char *rule;	     /* its rule; NULL none */
+	char old_target[64]; /* of the record that there was */
+	bool had_record;
+	bool loads; /* its driver is not loaded yet, and there is a module of that name */
 	bool touched;
 };
 
@@ -48,21 +51,38 @@ typedef bool (*bind_step_fn)(const char *address, const char *what, const char *
 int record_read(struct bind_record *record, const char *address);
 int record_write(const struct bind_record *record);
 int record_remove(const char *address);
-/* The udev rule of --persist. */
+/*
+ * The udev rule of --persist: when the function comes, at a boot or by hotplug, no other driver is
+ * to take it, and the whole bind is made again, by this program.
+ */
 bool rule_exists(const char *address);
-int rule_write(const char *address, const char *driver);
-int rule_remove(const char *address);
+/* What is in it, to be freed; NULL: there is none. */
+char *rule_read(const char *address);
+/* For a record's function, which is part of a GPU that driver is for. */
+int rule_write(const struct bind_record *record, const char *driver);
+/* As rule_read() had it; NULL: none. */
+int rule_put(const char *address, const char *text);
 const char *rule_path(const char *address);
 
-/* target.c: any spelling of a driver's name made the right one, loading it; or false. */
-bool target_resolve(char *driver, size_t size, const char *given, bool may_load);
+/* target.c: any spelling of a driver's name made the right one; false without such a driver. */
+bool target_loaded(char *driver, size_t size, const char *given);
+/* The name that it will have when its module, which is known, is loaded. */
+bool target_expected(char *driver, size_t size, const char *given);
+/* Loads it if it is not. */
+bool target_load(char *driver, size_t size, const char *given);
 /* By any of its names, with what it depends on; whether it did is seen in what it brings. */
 void module_load(const char *name);
 void target_best(char *driver, size_t size, const char *address);
 
-/* All of these complain; exit codes. */
-int bind_prepare(struct bind_plan *plan, const struct gpu *gpu, const char *driver, bool dry);
+/* check.c: whoever uses a function, or would be hung by taking it from its driver. */
+int check_not_used(const char *address, const char *driver, const char *action);
 int bind_check(const struct bind_plan *plan, const struct gpu *gpu);
+
+/* All of these complain; exit codes. */
+int bind_prepare(struct bind_plan *plan, const struct gpu *gpu, const char *driver);
+void bind_free(struct bind_plan *plan);
+/* Drivers that are not loaded; they stay loaded, whatever comes. */
+int bind_load(struct bind_plan *plan, bool dry, bind_step_fn step);
 int bind_run(struct bind_plan *plan, bool dry, bind_step_fn step);
 /* The way back from a bind_run() that failed, to where it began. */
 int bind_back(const struct bind_plan *plan, bind_step_fn step);

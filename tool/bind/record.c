@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <json-c/json.h>
 
@@ -14,6 +15,7 @@
 #define RECORDS "/run/cohgpu"
 #define RULES	"/etc/udev/rules.d"
 #define VERSION 1
+#define PROGRAM "/usr/sbin/cohgpu"
 
 static const char *record_path(const char *address)
 {
@@ -99,20 +101,40 @@ bool rule_exists(const char *address)
 	return sys_exists(rule_path(address));
 }
 
-int rule_write(const char *address, const char *driver)
+char *rule_read(const char *address)
 {
-	char text[512];
-	int ret = sys_make_folder(RULES);
-
-	snprintf(text, sizeof(text),
-		 "# Made by: cohgpu bind --persist. Removed by: cohgpu restore\n"
-		 "ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", "
-		 "ATTR{driver_override}=\"%s\", RUN{builtin}+=\"kmod load %s\"\n",
-		 address, driver, driver);
-	return ret ? ret : sys_replace(rule_path(address), text);
+	return sys_slurp(rule_path(address), NULL);
 }
 
-int rule_remove(const char *address)
+/* This program, as udev is to find it: where it is, unless that has what rules give a meaning. */
+static void program_path(char *path, size_t size)
 {
-	return remove_both(rule_path(address));
+	ssize_t length = sys_is_tree() ? -1 : readlink("/proc/self/exe", path, size - 1);
+
+	path[length < 0 ? 0 : length] = 0;
+	if (!path[0] || strpbrk(path, " \t\"'\\$%"))
+		snprintf(path, size, "%s", PROGRAM);
+}
+
+int rule_write(const struct bind_record *record, const char *driver)
+{
+	char text[1024], program[256];
+
+	program_path(program, sizeof(program));
+	snprintf(text, sizeof(text),
+		 "# Made by: cohgpu bind --persist. Removed by: cohgpu restore %s\n"
+		 "ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"%s\", TEST==\"%s\", "
+		 "ATTR{driver_override}=\"%s\", RUN+=\"%s bind %s --driver %s --wait 60\"\n",
+		 record->gpu, record->address, program, record->target, program, record->gpu,
+		 driver);
+	return rule_put(record->address, text);
+}
+
+int rule_put(const char *address, const char *text)
+{
+	int ret = text ? sys_make_folder(RULES) : 0;
+
+	if (!text)
+		return remove_both(rule_path(address));
+	return ret ? ret : sys_replace(rule_path(address), text);
 }

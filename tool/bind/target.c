@@ -9,6 +9,7 @@
 #include <libkmod.h>
 
 #include "bind/bind.h"
+#include "core/module.h"
 #include "core/sys.h"
 
 #define DRIVERS "/sys/bus/pci/drivers"
@@ -21,7 +22,7 @@ static bool same_name(const char *a, const char *b)
 	return *a == *b;
 }
 
-static bool target_loaded(char *driver, size_t size, const char *given)
+bool target_loaded(char *driver, size_t size, const char *given)
 {
 	char **names = sys_names(DRIVERS);
 	bool found = false;
@@ -33,6 +34,19 @@ static bool target_loaded(char *driver, size_t size, const char *given)
 	}
 	sys_names_free(names);
 	return found;
+}
+
+bool target_expected(char *driver, size_t size, const char *given)
+{
+	if (!module_known(given))
+		return false;
+	snprintf(driver, size, "%s", given);
+	for (char *c = driver; *c; c++)
+		*c = *c == '-' ? '_' : *c;
+	/* The one driver that is not named as its module's symbol is. */
+	if (!strcmp(driver, "vfio_pci"))
+		snprintf(driver, size, "vfio-pci");
+	return true;
 }
 
 void module_load(const char *name)
@@ -53,14 +67,11 @@ void module_load(const char *name)
 	kmod_unref(kmod);
 }
 
-bool target_resolve(char *driver, size_t size, const char *given, bool may_load)
+bool target_load(char *driver, size_t size, const char *given)
 {
-	if (target_loaded(driver, size, given))
-		return true;
 	/* A tree's kernel does not run. */
-	if (!may_load || sys_is_tree())
-		return false;
-	module_load(given);
+	if (!target_loaded(driver, size, given) && !sys_is_tree())
+		module_load(given);
 	return target_loaded(driver, size, given);
 }
 

@@ -2,11 +2,15 @@
 #include <ctype.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "core/holders.h"
 #include "core/sys.h"
+
+#define HOST_MINOR "Device Minor:"
+#define DRM_FILES  4
 
 static bool holder_matches(const char *path, const char *const *files)
 {
@@ -68,6 +72,48 @@ bool holder_of_device(struct holder *holder, const char *address)
 	sys_names_free(names);
 	if (!sys_link(group, sizeof(group), "/sys/bus/pci/devices/%s/iommu_group", address))
 		snprintf(by_group, sizeof(by_group), "/dev/vfio/%s", group);
+	return holder_find(holder, files);
+}
+
+/* /dev/nvidiaN of a GPU, by what the driver says of it. */
+static bool host_file(char *file, size_t size, const char *address)
+{
+	char path[96];
+	char *text, *at;
+
+	snprintf(path, sizeof(path), "/proc/driver/nvidia/gpus/%.15s/information", address);
+	text = sys_slurp(path, NULL);
+	at = text ? strstr(text, HOST_MINOR) : NULL;
+	if (at) {
+		at += strlen(HOST_MINOR);
+		at += strspn(at, " \t");
+	}
+	if (at && isdigit((unsigned char)*at))
+		snprintf(file, size, "/dev/nvidia%ld", strtol(at, NULL, 10));
+	else
+		at = NULL;
+	free(text);
+	return at;
+}
+
+bool holder_of_host(struct holder *holder, const char *address)
+{
+	char own[32], drm[DRM_FILES][64], path[96];
+	const char *files[DRM_FILES + 2] = {own};
+	char **names;
+	int count = 1;
+
+	if (!host_file(own, sizeof(own), address)) {
+		snprintf(own, sizeof(own), "/dev/nvidia*");
+		return holder_find(holder, files);
+	}
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/drm", address);
+	names = sys_names(path);
+	for (char **name = names; name && *name && count <= DRM_FILES; name++, count++) {
+		snprintf(drm[count - 1], sizeof(drm[0]), "/dev/dri/%.48s", *name);
+		files[count] = drm[count - 1];
+	}
+	sys_names_free(names);
 	return holder_find(holder, files);
 }
 

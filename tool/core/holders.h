@@ -18,6 +18,11 @@ struct holder {
 bool holder_find(struct holder *holder, const char *const *files);
 /* A process that has a VFIO device open, by its own node or its group's. */
 bool holder_of_device(struct holder *holder, const char *address);
+/*
+ * A process that uses a GPU through the host's driver: by the GPU's own files where that tells
+ * which these are, else by any of the driver's.
+ */
+bool holder_of_host(struct holder *holder, const char *address);
 bool holder_sees_all(void);
 
 #endif

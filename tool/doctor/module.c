@@ -6,47 +6,12 @@
 
 #include <libkmod.h>
 
+#include "core/module.h"
 #include "core/sys.h"
 #include "doctor/doctor.h"
 
 #define SECURE_BOOT "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #define MODULES	    "/lib/modules"
-
-/* Whether a path's file is the module, by either spelling: "updates/dkms/a-b.ko.xz" is a_b. */
-static bool is_module(const char *path, size_t length, const char *module)
-{
-	const char *name = path;
-
-	for (size_t i = 0; i < length; i++)
-		if (path[i] == '/')
-			name = path + i + 1;
-	for (; *module && name < path + length; module++, name++)
-		if ((*module == '-' ? '_' : *module) != (*name == '-' ? '_' : *name))
-			return false;
-	return !*module && !strncmp(name, ".ko", 3);
-}
-
-/* The module's file below /lib/modules/RELEASE, by modules.dep or modules.builtin. */
-static bool find_module(char *buf, size_t size, const char *release, const char *index,
-			const char *module)
-{
-	char path[192];
-	char *text, *line;
-	bool found = false;
-
-	snprintf(path, sizeof(path), MODULES "/%s/%s", release, index);
-	text = sys_slurp(path, NULL);
-	for (line = text; line && *line && !found; line += *line == '\n') {
-		size_t length = strcspn(line, ":\n");
-
-		found = is_module(line, length, module);
-		if (found)
-			snprintf(buf, size, "%.*s", (int)length, line);
-		line += strcspn(line, "\n");
-	}
-	free(text);
-	return found;
-}
 
 /* A field of the module's own description; false without it. */
 static bool module_info(const char *file, const char *key, char *value, size_t size)
@@ -80,7 +45,7 @@ static bool find_elsewhere(char *release, size_t size, const char *module)
 	bool found = false;
 
 	for (char **name = names; name && *name && !found; name++) {
-		found = find_module(file, sizeof(file), *name, "modules.dep", module);
+		found = module_file(file, sizeof(file), *name, "modules.dep", module);
 		if (found)
 			snprintf(release, size, "%s", *name);
 	}
@@ -92,7 +57,7 @@ static bool has_file(const struct gpu *gpu, char *file, size_t size)
 {
 	char relative[256];
 
-	if (!find_module(relative, sizeof(relative), sys_release(), "modules.dep",
+	if (!module_file(relative, sizeof(relative), sys_release(), "modules.dep",
 			 gpu->model->driver))
 		return false;
 	snprintf(file, size, MODULES "/%s/%s", sys_release(), relative);
@@ -104,7 +69,7 @@ void check_module_built(struct finding *f, const struct gpu *gpu, const struct p
 	char file[512], magic[256], release[128];
 
 	(void)p;
-	if (find_module(file, sizeof(file), sys_release(), "modules.builtin", gpu->model->driver)) {
+	if (module_file(file, sizeof(file), sys_release(), "modules.builtin", gpu->model->driver)) {
 		finding(f, VERDICT_PASS, "built into %s", sys_release());
 		return;
 	}

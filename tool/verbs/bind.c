@@ -53,11 +53,25 @@ static bool undo_step(const char *address, const char *what, const char *path, c
 	return bind_step(address, what, path, text);
 }
 
+/* udev runs one of us for each function that comes, so that one may have to wait for another. */
+static int bind_lock(int fd, const char *seconds)
+{
+	long left = seconds ? 10 * strtol(seconds, NULL, 10) : 0;
+
+	while (flock(fd, LOCK_EX | LOCK_NB)) {
+		if (errno != EWOULDBLOCK || left-- <= 0 || bind_stopped)
+			return -errno;
+		usleep(100000);
+	}
+	return 0;
+}
+
 /* From here on an interrupt asks for the way back, and only one of us works. */
 static int bind_begin(const struct call *call)
 {
 	struct sigaction action = {.sa_handler = bind_stop, .sa_flags = SA_RESTART};
 	static int fd = -1; /* the lock, held to the process's end */
+	int ret;
 
 	if (call_has(call, OPT_DRY_RUN))
 		return EXIT_OK;
@@ -74,9 +88,10 @@ static int bind_begin(const struct call *call)
 	if (fd >= 0)
 		close(fd);
 	fd = open(sys_path(LOCK_FILE), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB)) {
+	ret = fd < 0 ? -errno : bind_lock(fd, call->option[OPT_WAIT]);
+	if (ret) {
 		complain(LOCK_FILE, "lock", "%s",
-			 errno == EWOULDBLOCK ? "another cohgpu is at work" : strerror(errno));
+			 ret == -EWOULDBLOCK ? "another cohgpu is at work" : strerror(-ret));
 		return EXIT_FAILED;
 	}
 	return EXIT_OK;
@@ -117,12 +132,14 @@ static int bind_all(const struct call *call, const struct gpu_set *set, struct b
 
 	for (i = 0; i < set->count && !status; i++) {
 		plans[i].persist = call_has(call, OPT_PERSIST);
-		status = bind_prepare(&plans[i], &set->gpu[i], call->option[OPT_DRIVER], dry);
+		status = bind_prepare(&plans[i], &set->gpu[i], call->option[OPT_DRIVER]);
 		if (!status)
 			status = bind_check(&plans[i], &set->gpu[i]);
 		if (!status)
 			status = wait_for_drain(&set->gpu[i], call->option[OPT_WAIT]);
 	}
+	for (i = 0; i < set->count && !status; i++)
+		status = bind_load(&plans[i], dry, bind_step);
 	for (i = 0; i < set->count && !status; i++)
 		status = bind_run(&plans[i], dry, bind_step);
 	/* All or nothing: those that were handed over before come back too. */
@@ -175,6 +192,8 @@ static int run(const struct call *call,
 		status = plans ? work(call, &set, plans) : EXIT_FAILED;
 	}
 	bind_finish(call, object, status);
+	for (size_t i = 0; plans && i < set.count; i++)
+		bind_free(&plans[i]);
 	free(plans);
 	gpu_free(&set);
 	json_object_put(object);

@@ -45,9 +45,10 @@ static const struct verb_option bind_options[] = {
 	 "bind to this driver, in any spelling, instead of the best one"},
 	DRY_RUN,
 	{OPT_PERSIST, "persist", 'p', NULL, WORD_NONE, NULL,
-	 "have udev do the same at every boot, until restore"},
+	 "have udev do the same at every boot and hotplug, until restore"},
 	{OPT_WAIT, "wait", 'w', "SECONDS", WORD_NUMBER, NULL,
-	 "wait so long for the host to give the memory of the GPU back"},
+	 "wait so long for the host to give the memory of the GPU back, and for another "
+	 "cohgpu to end"},
 	{0},
 };
 
@@ -173,13 +174,17 @@ const struct verb verbs[] = {
 		.min = 1,
 		.max = -1,
 		.summary = "hand GPUs to VFIO, all of them or none",
-		.text = "Checks that nothing uses the GPUs, loads the VFIO driver that "
+		.text = "Checks that nothing uses the GPUs, then loads the VFIO driver that "
 			"modules.alias prefers for each, and binds it by driver_override, which "
-			"concerns this one device and no other of its kind.\n"
+			"concerns this one device and no other of its kind. Of the host's driver "
+			"the files that count are this GPU's, where it tells which these are.\n"
 			"What each was before is on record below /run/cohgpu before the first "
 			"step. When a step fails, or at an interrupt, all is put back; after a "
 			"kill, cohgpu restore does it. A GPU that is already bound to the driver "
-			"is left alone. A driver that was loaded stays loaded.",
+			"is left alone. A driver that was loaded stays loaded.\n"
+			"--persist leaves a rule of udev, which keeps other drivers from the GPU "
+			"when it comes and runs this program to bind it, at a boot as well as "
+			"after hotplug.",
 		.example = "cohgpu bind 0009:01:00.0 --dry-run",
 		.options = bind_options,
 		.run = run_bind,

@@ -111,11 +111,110 @@ tree bind-persist hosted
 state >"$WORK/before"
 does bind/persist bind $GPU --persist
 check "the rule is as udev wants it" grep -qx \
-	"ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"$GPU\", ATTR{driver_override}=\"$GRACE\", RUN{builtin}+=\"kmod load $GRACE\"" \
+	"ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"$GPU\", TEST==\"/usr/sbin/cohgpu\", ATTR{driver_override}=\"$GRACE\", RUN+=\"/usr/sbin/cohgpu bind $GPU --driver $GRACE --wait 60\"" \
 	"$T/etc/udev/rules.d/90-cohgpu-$GPU.rules"
 gone run/cohgpu
 does restore/persist-after-reboot restore $GPU
 check "restore takes the rule away after a reboot" diff "$WORK/before" <(state)
+
+# At a boot the rule sets the override and runs bind, which is not to take that for
+# what was before.
+boots() {
+	gone run/cohgpu
+	gone $DEV/driver
+	put $DEV/driver_override $GRACE
+	does bind/$1 bind $GPU --driver $GRACE --wait 60
+}
+tree bind-boots hosted
+does bind/persist-first bind $GPU --persist
+boots persist-at-boot
+check "what the rule runs binds" test "$(driver_now)" = $GRACE
+does restore/persist-at-boot restore $GPU
+check "restore leaves the choice to the kernel" test "$(driver_now) $(<"$T/$DEV/driver_override")" = "nvidia (null)"
+
+# The rules of a V100's bridges bind the whole GPU, with its driver.
+tree bind-v100-persist hosted_v100
+does bind/v100-persist bind all --persist
+check "a bridge's rule binds the GPU" grep -q "KERNEL==\"0006:00:00.1\".*{driver_override}=\"vfio-pci\".*bind 0004:04:00.0 --driver $NVLINK2 " \
+	"$T/etc/udev/rules.d/90-cohgpu-0006:00:00.1.rules"
+
+# udev runs one for each function that comes: the second waits for the first.
+waits_for_another() {
+	mkdir -p "$T/run/cohgpu"
+	exec 8>"$T/run/cohgpu/lock"
+	flock 8
+	(sleep 1 && flock -u 8) &
+	with_kernel cohgpu bind $GPU --wait 20 8>&-
+}
+tree bind-waits hosted
+check "bind --wait waits for another to end" waits_for_another
+exec 8>&-
+
+# A second bind that fails leaves the rule of the first.
+second_fails() {
+	local status=0
+	with_kernel cohgpu bind all --persist --driver vfio-pci || return 1
+	state >"$WORK/before"
+	KERNEL_REFUSES=$GRACE with_kernel cohgpu bind all --persist || status=$?
+	[[ $status == 2 ]] && diff "$WORK/before" <(state)
+}
+tree bind-second-fails two_hosted
+driver vfio-pci
+check "a second bind that fails leaves the first one's rule" second_fails
+second_fails_late() {
+	local at last status bad=0
+	with_kernel cohgpu bind all --persist --driver vfio-pci || return 1
+	state >"$WORK/before"
+	tree_again
+	KERNEL_STEPS=$WORK/steps with_kernel cohgpu bind all --persist >/dev/null || return 1
+	last=$(<"$WORK/steps")
+	for ((at = 1; at <= last; at++)); do
+		tree_again
+		status=0
+		KERNEL_AT=$at KERNEL_FATE=fail with_kernel cohgpu bind all --persist >/dev/null 2>&1 || status=$?
+		[[ $status == 0 ]] || diff "$WORK/before" <(state) || { echo "step $at of $last: not undone" && bad=1; }
+	done
+	[[ $last -ge 9 && $bad == 0 ]]
+}
+tree bind-second-fails-late two_hosted
+driver vfio-pci
+check "at whatever step it fails" second_fails_late
+
+# The driver's module is known, and not loaded yet.
+not_loaded() {
+	hosted
+	gone sys/bus/pci/drivers/$GRACE
+}
+tree bind-not-loaded not_loaded
+state >"$WORK/before"
+does bind/not-loaded-dry-run bind $GPU --dry-run
+check "dry-run changes nothing: not loaded" diff "$WORK/before" <(state)
+does bind/not-loaded bind $GPU
+check "what cannot be loaded changes nothing" diff "$WORK/before" <(state)
+
+# Of the host's files those of this GPU count, where its driver says which they are.
+# minor BDF NUMBER
+minor() {
+	put "proc/driver/nvidia/gpus/$1/information" "Model: 		 NVIDIA GH200 480GB
+Bus Location: 	 $1
+Device Minor: 	 $2
+GPU Excluded:	 No"
+}
+one_of_two_held() {
+	two_hosted
+	minor 0008:01:00.0 0
+	minor $GPU 1
+	process 813 nvidia-persiste /dev/nvidiactl /dev/nvidia0
+}
+drawn() {
+	hosted
+	minor $GPU 1
+	mkdir -p "$T/$DEV/drm/renderD129"
+	process 813 Xorg /dev/dri/renderD129
+}
+tree bind-other-held one_of_two_held
+does bind/other-held bind $GPU
+check "a GPU is bound while another is in use" test "$(driver_now)" = $GRACE
 
 # Refusals: nothing is changed.
 # refuses NAME MAKER ARGS...
@@ -162,6 +261,25 @@ refuses in-a-vm-by-cdev in_a_vm_by_cdev bind $GPU
 refuses online online bind $GPU
 refuses without-iommu without_iommu bind $GPU
 refuses foreign-record foreign_record bind $GPU
+refuses one-of-two-held one_of_two_held bind 0008:01:00.0
+refuses drawn drawn bind $GPU
+held_not_loaded() {
+	held
+	gone sys/bus/pci/drivers/$GRACE
+}
+refuses held-not-loaded held_not_loaded bind $GPU
+held_bridge() {
+	hosted_v100
+	driver_of 0006:00:00.1 vfio-pci
+	group_of 0006:00:00.1 2 iommu-phb0006
+	process 900 qemu-system-ppc /dev/vfio/vfio /dev/vfio/2
+	put sys/bus/pci/devices/0006:00:00.1/driver_override vfio-pci
+}
+bridge_elsewhere() {
+	held_bridge
+	driver_of 0006:00:00.1 other-vfio-pci
+}
+refuses held-bridge bridge_elsewhere bind all
 
 # Some kernels give a function its IOMMU group with its first driver: VFIO finds out.
 without_group_yet() {
@@ -182,6 +300,26 @@ second_held() {
 	gone sys/bus/pci/devices/0009:01:00.0/iommu_group
 }
 refuses second-of-two second_held bind all
+
+# Somebody gave it back by hand, and uses it.
+host_again() {
+	driver_of $GPU nvidia
+	gone sys/bus/pci/drivers/$GRACE/$GPU
+	process 813 nvidia-persiste /dev/nvidia0
+}
+tree restore-refuses plain_vfio
+with_kernel cohgpu bind $GPU >/dev/null
+host_again
+state >"$WORK/before"
+does restore/refuses-held restore $GPU
+check "restore takes it from no one who uses it" diff "$WORK/before" <(state)
+tree restore-refuses-bridge hosted_v100
+with_kernel cohgpu bind all >/dev/null
+group_of 0006:00:00.1 2 iommu-phb0006
+process 900 qemu-system-ppc /dev/vfio/vfio /dev/vfio/2
+state >"$WORK/before"
+does restore/refuses-held-bridge restore all
+check "restore takes no bridge that a VM has" diff "$WORK/before" <(state)
 
 drains() {
 	(sleep 1.5 && put proc/iomem "nothing") &
