@@ -20,7 +20,7 @@ const struct check doctor_host[] = {
 		.id = "variant-driver",
 		.looks = "modules.alias, for a VFIO driver that is made for the GPU",
 		.symptom = "the guest sees no memory BAR, whatever is bound",
-		.fix = "install the DKMS package, or a kernel with CONFIG_NVGRACE_GPU_VFIO_PCI",
+		.fix = "the DKMS package, or for Grace CONFIG_NVGRACE_GPU_VFIO_PCI",
 		.gpu = check_variant_driver,
 	},
 	{
@@ -53,7 +53,8 @@ const struct check doctor_host[] = {
 	},
 	{
 		.id = "memory-present",
-		.looks = "what the firmware said of the memory, by coherent_memory/state",
+		.looks = "what firmware said of the memory, by coherent_memory/state or the device "
+			 "tree",
 		.symptom = "bound, looks perfect in lspci, and has no coherent memory",
 		.fix = "power-cycle the machine; if it stays so, update its firmware",
 		.gpu = check_memory_present,
@@ -63,7 +64,16 @@ const struct check doctor_host[] = {
 		.looks = "whether link and memory were trained in time",
 		.symptom = "the guest's first access to the memory fails, or it waits for minutes",
 		.fix = "reset the GPU: echo 1 > /sys/bus/pci/devices/GPU/reset",
+		.families = FOR_GRACE,
 		.gpu = check_memory_ready,
+	},
+	{
+		.id = "bridges",
+		.looks = "drivers of the GPU's NVLink bridges",
+		.symptom = "VFIO: group is not viable; or the guest's driver finds no NVLink",
+		.fix = "cohgpu bind GPU, which takes its bridges along",
+		.families = FOR_NVLINK2,
+		.gpu = check_bridges,
 	},
 	{
 		.id = "memory-offline",
@@ -74,10 +84,10 @@ const struct check doctor_host[] = {
 	},
 	{
 		.id = "gpu-unused",
-		.looks = "open device files of the host's driver",
+		.looks = "open files of the GPU at the host's driver",
 		.symptom = "unloading the host's driver fails, and binding hangs",
 		.fix = "stop nvidia-persistenced, nvidia-dcgm, nvidia-fabricmanager, nvidia-imex",
-		.machine = check_gpu_unused,
+		.gpu = check_gpu_unused,
 	},
 	{
 		.id = "iommu",
@@ -98,13 +108,15 @@ const struct check doctor_host[] = {
 		.looks = "other GPUs behind the same physical IOMMU",
 		.symptom = "a second VM with the other GPU, or a vSMMU a GPU, does not start",
 		.fix = "give them to one VM, behind one vSMMU",
+		.families = FOR_GRACE,
 		.gpu = check_iommu_shared,
 	},
 	{
 		.id = "iommu-passthrough",
-		.looks = "the IOMMU's default domain",
+		.looks = "the domain of the GPU's IOMMU group, or the default one",
 		.symptom = "CUDA fails in the host, and its devices are not kept apart",
 		.fix = "remove iommu.passthrough from the kernel's command line",
+		.families = FOR_GRACE,
 		.machine = check_iommu_passthrough,
 	},
 	{
@@ -112,6 +124,7 @@ const struct check doctor_host[] = {
 		.looks = "/dev/iommu",
 		.symptom = "no accelerated vSMMU: CUDA does not start in the guest",
 		.fix = "a kernel with CONFIG_IOMMUFD, and: modprobe iommufd",
+		.families = FOR_GRACE,
 		.machine = check_iommufd,
 	},
 	{
@@ -119,11 +132,12 @@ const struct check doctor_host[] = {
 		.looks = "CONFIG_VFIO_PCI_DMABUF, by which iommufd maps device memory for DMA",
 		.symptom = "IOMMU_IOAS_MAP failed: Bad address, PCI BAR?",
 		.fix = "kernel 6.19 or later with CONFIG_VFIO_PCI_DMABUF",
+		.families = FOR_GRACE,
 		.machine = check_peer_to_peer,
 	},
 	{
 		.id = "memlock",
-		.looks = "how much memory a VMM may lock, and CAP_IPC_LOCK",
+		.looks = "RAM of the VMs that run and of one to come (--ram), which VFIO locks",
 		.symptom = "VFIO_MAP_DMA failed: Cannot allocate memory",
 		.fix = "LimitMEMLOCK=infinity for the service, or ulimit -l unlimited",
 		.machine = check_memlock,
@@ -133,11 +147,13 @@ const struct check doctor_host[] = {
 		.looks = "whether KVM maps device memory cached, KVM_CHECK_EXTENSION(243)",
 		.symptom = "the guest crashes at the first unaligned access, or memory is slow",
 		.fix = "kernel 6.17 or later",
+		.families = FOR_GRACE,
 		.machine = check_kvm_cacheable,
 	},
 	{
 		.id = "nodes-shift",
-		.looks = "CONFIG_NODES_SHIFT: eight NUMA nodes a GPU, and the CPUs' own",
+		.looks = "CONFIG_NODES_SHIFT: eight NUMA nodes a Grace GPU, one a V100, and the "
+			 "CPUs'",
 		.symptom = "memory of later GPUs is not onlined, MIG instances fail",
 		.fix = "a kernel with CONFIG_NODES_SHIFT=6 or more",
 		.machine = check_nodes_shift,
@@ -147,6 +163,7 @@ const struct check doctor_host[] = {
 		.looks = "CONFIG_ARM_SMMU_V3_SVA",
 		.symptom = "nvidia-smi works, CUDA does not start",
 		.fix = "a kernel with CONFIG_ARM_SMMU_V3_SVA",
+		.families = FOR_GRACE,
 		.machine = check_sva,
 	},
 	{
@@ -158,9 +175,10 @@ const struct check doctor_host[] = {
 	},
 	{
 		.id = "huge-maps",
-		.looks = "CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP, and the size of pages",
+		.looks = "what kernel, driver and size of pages make of a large mapping",
 		.symptom = "the VM takes minutes to start",
-		.fix = "kernel 6.12 or later with huge PFN maps, or one with pages of 64 KiB",
+		.fix = "a kernel with huge PFN maps (6.12; 6.19 for its own driver), or 64 KiB "
+		       "pages",
 		.machine = check_huge_maps,
 	},
 	{
@@ -189,10 +207,19 @@ const struct check doctor_domain[] = {
 		.gpu = check_domain_driver,
 	},
 	{
+		.id = "domain-bridges",
+		.looks = "whether the GPU's NVLink bridges are on its bus in the guest",
+		.symptom = "the guest sees a GPU on PCI, without its memory and links",
+		.fix = "as printed by: cohgpu plan GPU --format libvirt",
+		.families = FOR_NVLINK2,
+		.gpu = check_domain_bridges,
+	},
+	{
 		.id = "domain-iommufd",
 		.looks = "iommufd in <hostdev>",
 		.symptom = "no accelerated vSMMU: CUDA does not start in the guest",
 		.fix = "<driver name='vfio' iommufd='yes'/>, libvirt 12.2 or later",
+		.families = FOR_GRACE,
 		.gpu = check_domain_iommufd,
 	},
 	{
@@ -200,6 +227,7 @@ const struct check doctor_domain[] = {
 		.looks = "the function at which the guest has the GPU",
 		.symptom = "QEMU: non-zero device function is not supported",
 		.fix = "function='0x0' in the <address> of <hostdev>",
+		.families = FOR_GRACE,
 		.gpu = check_domain_function,
 	},
 	{
@@ -207,6 +235,7 @@ const struct check doctor_domain[] = {
 		.looks = "eight cells without memory for each GPU alone, and its <acpi nodeset>",
 		.symptom = "the GPU's memory is not onlined, MIG instances fail",
 		.fix = "as printed by: cohgpu plan GPU --format libvirt",
+		.families = FOR_GRACE,
 		.gpu = check_domain_initiators,
 	},
 	{
@@ -214,6 +243,7 @@ const struct check doctor_domain[] = {
 		.looks = "an accelerated <iommu> for each GPU's host bridge",
 		.symptom = "nvidia-smi works, CUDA does not start",
 		.fix = "as printed by: cohgpu plan GPU --format libvirt",
+		.families = FOR_GRACE,
 		.gpu = check_domain_vsmmu,
 	},
 	{
@@ -221,20 +251,23 @@ const struct check doctor_domain[] = {
 		.looks = "pcihole64 against the sizes of the BARs",
 		.symptom = "This PCI I/O region assigned to your NVIDIA device is invalid",
 		.fix = "the pcihole64 that is printed by: cohgpu plan GPU --format libvirt",
+		.families = FOR_GRACE,
 		.machine = check_domain_window,
 	},
 	{
 		.id = "address-width",
-		.looks = "address bits of CPU and vSMMU against RAM and MMIO window",
+		.looks =
+			"address bits of CPU, vSMMU and the host's KVM against RAM and MMIO window",
 		.symptom = "the more RAM the guest has, the fewer GPUs work",
 		.fix = "a larger maxphysaddr and oas, or less RAM",
+		.families = FOR_GRACE,
 		.machine = check_domain_width,
 	},
 	{
 		.id = "emulator",
 		.looks = "the version of the domain's QEMU",
 		.symptom = "NVRM: Hypervisor stack is old and not following ACPI spec",
-		.fix = "QEMU 11.0 or later",
+		.fix = "QEMU 11.0 or later; for a V100, 4.1 to 8.1",
 		.machine = check_domain_emulator,
 	},
 	{
@@ -249,6 +282,7 @@ const struct check doctor_domain[] = {
 		.looks = "<ras>, by which the guest hears of bad memory",
 		.symptom = "one bad cell of the GPU's memory ends the VM",
 		.fix = "<ras state='on'/> in <features>",
+		.families = FOR_GRACE,
 		.machine = check_domain_ras,
 	},
 	{0},
@@ -260,6 +294,7 @@ const struct check doctor_guest[] = {
 		.looks = "BAR4, which shows the GPU's memory",
 		.symptom = "NVRM: Cannot get coherent link info",
 		.fix = "on the host: cohgpu doctor; in the definition: cohgpu doctor --domain FILE",
+		.families = FOR_GRACE,
 		.gpu = check_guest_bars,
 	},
 	{
@@ -267,6 +302,7 @@ const struct check doctor_guest[] = {
 		.looks = "generic initiators of the GPU in ACPI's SRAT",
 		.symptom = "NVRM: Hypervisor stack is old and not following ACPI spec",
 		.fix = "QEMU 9.2 or later, and the definition that cohgpu plan prints",
+		.families = FOR_GRACE,
 		.gpu = check_guest_srat,
 	},
 	{
@@ -274,11 +310,13 @@ const struct check doctor_guest[] = {
 		.looks = "NUMA nodes that the kernel made for generic initiators",
 		.symptom = "the GPU's memory is not onlined, MIG instances fail",
 		.fix = "eight nodes a GPU in the definition, and CONFIG_NODES_SHIFT=6 in the guest",
+		.families = FOR_GRACE,
 		.machine = check_guest_nodes,
 	},
 	{
 		.id = "guest-nodes-shift",
-		.looks = "CONFIG_NODES_SHIFT: eight NUMA nodes a GPU, and the CPUs' own",
+		.looks = "CONFIG_NODES_SHIFT: eight NUMA nodes a Grace GPU, one a V100, and the "
+			 "CPUs'",
 		.symptom = "memory of later GPUs is not onlined, MIG instances fail",
 		.fix = "a kernel with CONFIG_NODES_SHIFT=6 or more",
 		.machine = check_nodes_shift,
@@ -295,6 +333,7 @@ const struct check doctor_guest[] = {
 		.looks = "ATS in the GPU's config space",
 		.symptom = "nvidia-smi works, CUDA does not start",
 		.fix = "ats=on of the vSMMU, and ATS on in the host's firmware",
+		.families = FOR_GRACE,
 		.gpu = check_guest_ats,
 	},
 	{
@@ -302,6 +341,7 @@ const struct check doctor_guest[] = {
 		.looks = "PASID in the GPU's config space",
 		.symptom = "nvidia-smi works, CUDA does not start",
 		.fix = "ssidsize=20 of the vSMMU, and iommufd",
+		.families = FOR_GRACE,
 		.gpu = check_guest_pasid,
 	},
 	{
@@ -309,13 +349,15 @@ const struct check doctor_guest[] = {
 		.looks = "CONFIG_ARM_SMMU_V3_SVA",
 		.symptom = "nvidia-smi works, CUDA does not start",
 		.fix = "a guest kernel with CONFIG_ARM_SMMU_V3_SVA",
+		.families = FOR_GRACE,
 		.machine = check_sva,
 	},
 	{
 		.id = "guest-passthrough",
-		.looks = "the vSMMU's default domain",
+		.looks = "the domain of the GPU's group behind the vSMMU, or the default one",
 		.symptom = "CUDA does not start",
 		.fix = "remove iommu.passthrough from the kernel's command line",
+		.families = FOR_GRACE,
 		.machine = check_iommu_passthrough,
 	},
 	{0},

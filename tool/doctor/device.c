@@ -80,7 +80,12 @@ void check_driver_name(struct finding *f, const struct gpu *gpu, const struct pa
 void check_memory_present(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	(void)p;
-	if (gpu->memory.source != GPU_MEMORY_DRIVER)
+	if (gpu->model->family == GPU_NVLINK2 && gpu->memory.source == GPU_MEMORY_UNKNOWN)
+		finding(f, VERDICT_FAIL, "no node of the device tree has its memory");
+	else if (gpu->memory.source == GPU_MEMORY_FIRMWARE)
+		finding(f, VERDICT_PASS, "%llu MiB, by the device tree",
+			(unsigned long long)(gpu->memory.total >> 20));
+	else if (gpu->memory.source != GPU_MEMORY_DRIVER)
 		finding(f, VERDICT_SKIP, "%s does not tell",
 			gpu->driver[0] ? gpu->driver : "no driver");
 	else if (!gpu->memory.present)
@@ -180,6 +185,26 @@ void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct pa
 			finding(f, VERDICT_FAIL, "group %d has also %s, which the host uses",
 				gpu->group, *name);
 	sys_names_free(names);
+}
+
+/* A guest gets all of them, or its driver has links to nowhere. */
+void check_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	bool given = gpu_is_vfio_driver(gpu->driver);
+	char driver[64];
+
+	(void)p;
+	finding(f, VERDICT_PASS, "%d, %s", gpu->bridges, given ? "all of them VFIO's" : "all free");
+	for (int i = 0; i < gpu->bridges; i++) {
+		if (sys_link(driver, sizeof(driver), "/sys/bus/pci/devices/%s/driver",
+			     gpu->bridge[i]))
+			driver[0] = 0;
+		if (driver[0] && !gpu_is_vfio_driver(driver))
+			finding(f, given ? VERDICT_FAIL : VERDICT_WARN, "the host uses %s, with %s",
+				gpu->bridge[i], driver);
+		else if (!driver[0] && given)
+			finding(f, VERDICT_FAIL, "%s has no driver", gpu->bridge[i]);
+	}
 }
 
 void check_iommu_shared(struct finding *f, const struct gpu *gpu, const struct patient *p)

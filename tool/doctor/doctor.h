@@ -25,13 +25,18 @@ struct finding {
 struct patient {
 	const struct gpu_set *gpus;
 	const struct domain *domain; /* with --domain only */
+	uint64_t ram;		     /* of the guest that is to come */
 };
+
+#define FOR_GRACE   (1U << GPU_GRACE)
+#define FOR_NVLINK2 (1U << GPU_NVLINK2)
 
 struct check {
 	const char *id; /* stable: scripts name it */
 	const char *looks;
 	const char *symptom; /* that an operator has when this is wrong */
 	const char *fix;
+	unsigned int families; /* whose GPUs it is about; 0: all */
 	/* One of them: once a GPU, or once. */
 	void (*gpu)(struct finding *f, const struct gpu *gpu, const struct patient *p);
 	void (*machine)(struct finding *f, const struct patient *p);
@@ -54,6 +59,7 @@ void check_memory_ready(struct finding *f, const struct gpu *gpu, const struct p
 void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_iommu_shared(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_power(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_reset(struct finding *f, const struct gpu *gpu, const struct patient *p);
 
@@ -63,7 +69,7 @@ void check_module_signed(struct finding *f, const struct gpu *gpu, const struct 
 
 /* machine.c */
 void check_memory_offline(struct finding *f, const struct patient *p);
-void check_gpu_unused(struct finding *f, const struct patient *p);
+void check_gpu_unused(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_memlock(struct finding *f, const struct patient *p);
 void check_iommu_passthrough(struct finding *f, const struct patient *p);
 void check_iommufd(struct finding *f, const struct patient *p);
@@ -71,6 +77,7 @@ void check_kvm_cacheable(struct finding *f, const struct patient *p);
 
 /* domain.c */
 void check_domain_driver(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_domain_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_iommufd(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_function(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_initiators(struct finding *f, const struct gpu *gpu, const struct patient *p);
@@ -98,6 +105,7 @@ void check_huge_maps(struct finding *f, const struct patient *p);
 /* The value of CONFIG_<name>; "n" when not set; NULL when the configuration cannot be read. */
 const char *kernel_config(const char *name);
 bool machine_is_arm64(void);
+bool machine_is_power(void);
 /* How many NUMA nodes are in a list: "has_cpu", "has_generic_initiator". */
 unsigned int kernel_nodes(const char *kind);
 /* Ranges of GPU memory that the host uses as its own. */

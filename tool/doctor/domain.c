@@ -29,7 +29,7 @@ static bool domain_plan(struct plan *plan, struct finding *f, const struct patie
 
 void check_domain_driver(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
-	const struct domain_gpu *d = domain_find(p->domain, gpu);
+	const struct domain_gpu *d = domain_find(p->domain, gpu->address);
 
 	if (!d->model[0])
 		finding(f, VERDICT_PASS, "libvirt chooses by modules.alias");
@@ -42,15 +42,30 @@ void check_domain_driver(struct finding *f, const struct gpu *gpu, const struct 
 
 void check_domain_iommufd(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
-	if (domain_find(p->domain, gpu)->iommufd)
+	if (domain_find(p->domain, gpu->address)->iommufd)
 		finding(f, VERDICT_PASS, "iommufd='yes'");
 	else
 		finding(f, VERDICT_WARN, "without iommufd");
 }
 
+/* By its place on the bus QEMU knows which GPU a bridge is for. */
+void check_domain_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	const struct domain_gpu *d = domain_find(p->domain, gpu->address), *bridge;
+
+	finding(f, VERDICT_PASS, "%d beside it", gpu->bridges);
+	for (int i = 0; i < gpu->bridges; i++) {
+		bridge = domain_find(p->domain, gpu->bridge[i]);
+		if (!bridge)
+			finding(f, VERDICT_FAIL, "the domain does not have %s", gpu->bridge[i]);
+		else if (d->has_place != bridge->has_place || d->bus != bridge->bus)
+			finding(f, VERDICT_FAIL, "%s is on another bus", gpu->bridge[i]);
+	}
+}
+
 void check_domain_function(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
-	const struct domain_gpu *d = domain_find(p->domain, gpu);
+	const struct domain_gpu *d = domain_find(p->domain, gpu->address);
 
 	if (!d->has_place)
 		finding(f, VERDICT_PASS, "libvirt chooses its place");
@@ -63,7 +78,7 @@ void check_domain_function(struct finding *f, const struct gpu *gpu, const struc
 void check_domain_initiators(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	const struct domain *domain = p->domain;
-	const struct domain_gpu *d = domain_find(domain, gpu);
+	const struct domain_gpu *d = domain_find(domain, gpu->address);
 	unsigned int count = 0;
 
 	for (unsigned int n = 0; n < DOMAIN_NODES; n++) {
@@ -99,7 +114,7 @@ static uint64_t host_bridge(const struct domain *domain, uint64_t bus)
 void check_domain_vsmmu(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	const struct domain *domain = p->domain;
-	const struct domain_gpu *d = domain_find(domain, gpu);
+	const struct domain_gpu *d = domain_find(domain, gpu->address);
 	uint64_t bridge = d->has_place ? host_bridge(domain, d->bus) : DOMAIN_BRIDGES;
 
 	if (bridge == DOMAIN_BRIDGES || !domain->accelerated[bridge]) {
@@ -137,11 +152,14 @@ void check_domain_window(struct finding *f, const struct patient *p)
 void check_domain_width(struct finding *f, const struct patient *p)
 {
 	const struct domain *domain = p->domain;
+	int host = machine_guest_bits();
 	struct plan plan;
 
 	if (!domain_plan(&plan, f, p))
 		return;
-	if (domain->address_bits && domain->address_bits < plan.bits)
+	if (host > 0 && (unsigned int)host < plan.bits)
+		finding(f, VERDICT_FAIL, "%u bits are needed, KVM has %d here", plan.bits, host);
+	else if (domain->address_bits && domain->address_bits < plan.bits)
 		finding(f, VERDICT_FAIL, "%u bits are needed, the CPU has %u", plan.bits,
 			(unsigned int)domain->address_bits);
 	else if (domain->oas && domain->oas < plan.bits)
@@ -156,16 +174,21 @@ void check_domain_emulator(struct finding *f, const struct patient *p)
 {
 	unsigned int version = emulator_version(p->domain->emulator);
 	bool large = p->domain->window > PLAN_MIN_WINDOW;
+	bool power = p->gpus->count && p->gpus->gpu[0].model->family == GPU_NVLINK2;
 
 	if (!version) {
 		finding(f, VERDICT_SKIP, "%.200s does not tell its version", p->domain->emulator);
 		return;
 	}
 	finding(f, VERDICT_PASS, "QEMU %u.%u", version / 100, version % 100);
-	for (int i = PARTS - 1; i >= 0; i--) {
+	/* What comes first is the worst. */
+	for (int i = (power ? PARTS : PARTS_VIRT) - 1; i >= (power ? PARTS_VIRT : 0); i--) {
 		const struct emulator_part *part = &emulator_parts[i];
 
-		if (version < part->since && (i != PART_MMIO_SIZE || large))
+		if (part->until && version >= part->until)
+			finding(f, VERDICT_FAIL, "QEMU %u.%u, %u.%u dropped %s", version / 100,
+				version % 100, part->until / 100, part->until % 100, part->name);
+		else if (version < part->since && (i != PART_MMIO_SIZE || large))
 			finding(f, i == PART_VSMMU ? VERDICT_WARN : VERDICT_FAIL,
 				"QEMU %u.%u, %u.%u has %s", version / 100, version % 100,
 				part->since / 100, part->since % 100, part->name);
@@ -174,14 +197,14 @@ void check_domain_emulator(struct finding *f, const struct patient *p)
 
 void check_domain_memlock(struct finding *f, const struct patient *p)
 {
-	uint64_t limit = p->domain->hard_limit;
-	char a[32], b[32];
+	uint64_t limit = p->domain->hard_limit, wanted = p->domain->memory + PLAN_LOCK_REST;
+	char a[32], b[32], c[32];
 
 	if (!limit)
 		finding(f, VERDICT_PASS, "libvirt sets the limit");
-	else if (limit <= p->domain->memory)
-		finding(f, VERDICT_FAIL, "hard_limit %s for a VM of %s", out_size(a, limit),
-			out_size(b, p->domain->memory));
+	else if (limit < wanted)
+		finding(f, VERDICT_FAIL, "hard_limit %s for a VM of %s, which wants %s",
+			out_size(a, limit), out_size(b, p->domain->memory), out_size(c, wanted));
 	else
 		finding(f, VERDICT_PASS, "hard_limit %s", out_size(a, limit));
 }

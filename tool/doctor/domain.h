@@ -7,7 +7,7 @@
 
 #define DOMAIN_NODES   256
 #define DOMAIN_BRIDGES 256
-#define DOMAIN_GPUS    32
+#define DOMAIN_GPUS    64 /* with their bridges */
 
 struct domain_gpu {
 	char address[GPU_ADDRESS]; /* on the host */
@@ -37,6 +37,7 @@ struct domain {
 int domain_read(struct domain *domain, const char *file);
 /* Of those on the machine, the ones that the domain has. */
 void domain_select(const struct domain *domain, struct gpu_set *set);
-const struct domain_gpu *domain_find(const struct domain *domain, const struct gpu *gpu);
+/* By its address on the host; NULL: it is not in the domain. */
+const struct domain_gpu *domain_find(const struct domain *domain, const char *address);
 
 #endif

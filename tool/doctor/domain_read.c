@@ -9,6 +9,7 @@
 
 #include "core/emulator.h"
 #include "core/error.h"
+#include "core/size.h"
 #include "doctor/domain.h"
 
 static bool is(const xmlNode *node, const char *name)
@@ -55,21 +56,16 @@ static uint64_t attribute_number(const xmlNode *node, const char *name, uint64_t
 /* An element's content with its unit, as libvirt has them; the default is KiB. */
 static uint64_t content_size(const xmlNode *node)
 {
-	static const struct {
-		const char *unit;
-		unsigned int shift;
-	} units[] = {{"", 10},	  {"b", 0},  {"bytes", 0}, {"k", 10}, {"KiB", 10}, {"M", 20},
-		     {"MiB", 20}, {"G", 30}, {"GiB", 30},  {"T", 40}, {"TiB", 40}};
 	xmlChar *text = node ? xmlNodeGetContent(node) : NULL;
-	uint64_t value = text ? strtoull((const char *)text, NULL, 10) : 0;
 	char unit[16];
+	uint64_t size;
 
-	xmlFree(text);
 	attribute(node, "unit", unit, sizeof(unit));
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
-		if (!strcmp(unit, units[i].unit))
-			return value <= UINT64_MAX >> units[i].shift ? value << units[i].shift : 0;
-	return 0;
+	size = text ? size_in((const char *)text + strspn((const char *)text, " \t\n"),
+			      unit[0] ? unit : "KiB")
+		    : 0;
+	xmlFree(text);
+	return size;
 }
 
 /* "2-9,12", as libvirt has sets of nodes. */
@@ -199,10 +195,10 @@ int domain_read(struct domain *domain, const char *file)
 	return EXIT_OK;
 }
 
-const struct domain_gpu *domain_find(const struct domain *domain, const struct gpu *gpu)
+const struct domain_gpu *domain_find(const struct domain *domain, const char *address)
 {
 	for (size_t i = 0; i < domain->count; i++)
-		if (!strcmp(domain->gpu[i].address, gpu->address))
+		if (!strcmp(domain->gpu[i].address, address))
 			return &domain->gpu[i];
 	return NULL;
 }
@@ -212,7 +208,7 @@ void domain_select(const struct domain *domain, struct gpu_set *set)
 	size_t kept = 0;
 
 	for (size_t i = 0; i < set->count; i++)
-		if (domain_find(domain, &set->gpu[i]))
+		if (domain_find(domain, set->gpu[i].address))
 			set->gpu[kept++] = set->gpu[i];
 	set->count = kept;
 }

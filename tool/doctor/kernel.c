@@ -9,11 +9,16 @@
 
 #include "core/sys.h"
 #include "doctor/doctor.h"
+#include "plan/plan.h"
 
-#define CONFIG_MAX     (1UL << 20)
-#define NODES_PER_GPU  8
-#define SMALL_PAGE     4096
-#define UNKNOWN_WINDOW (95ULL << 30)
+#define CONFIG_MAX (1UL << 20)
+#define SMALL_PAGE 4096
+#define LARGE_PAGE 65536
+/* Releases, as release_number() has them. */
+#define HUGE_SINCE	  612
+#define HUGE_OWN_SINCE	  619
+#define HUGE_ALWAYS_SINCE 702
+#define UNKNOWN_WINDOW	  (95ULL << 30)
 
 /* zlib reads plain files as they are. */
 static char *config_read(const char *path)
@@ -110,12 +115,15 @@ void check_nodes_shift(struct finding *f, const struct patient *p)
 {
 	const char *value = kernel_config("NODES_SHIFT");
 	unsigned int have, cpus = kernel_nodes("has_cpu");
-	unsigned int need = (cpus ? cpus : 1) + NODES_PER_GPU * p->gpus->count;
+	unsigned int need = cpus ? cpus : 1;
 
 	if (!value) {
 		finding(f, VERDICT_SKIP, "the configuration of %s cannot be found", sys_release());
 		return;
 	}
+	/* MIG makes up to seven more; a V100's memory is one, for good. */
+	for (size_t i = 0; i < p->gpus->count; i++)
+		need += p->gpus->gpu[i].model->family == GPU_GRACE ? PLAN_NODES : 1;
 	have = 1U << (strtoul(value, NULL, 10) & 15);
 	finding(f, have < need ? VERDICT_FAIL : VERDICT_PASS,
 		"%u NUMA nodes are wanted, this kernel has %u", need, have);
@@ -156,8 +164,53 @@ static unsigned long page_size(void)
 	return SMALL_PAGE;
 }
 
+/* Of a release like "6.12.3-amd64": 612. */
+static unsigned int release_number(void)
+{
+	unsigned int major = 0, minor = 0;
+
+	sscanf(sys_release(), "%2u.%2u", &major, &minor);
+	return 100 * major + minor;
+}
+
+/* The kernel's own driver, which fills a mapping when it is made; ours is known by its files. */
+static bool has_own_driver(const struct patient *p)
+{
+	for (size_t i = 0; i < p->gpus->count; i++) {
+		const struct gpu *gpu = &p->gpus->gpu[i];
+
+		if (gpu->model->family == GPU_GRACE && gpu->memory.source != GPU_MEMORY_DRIVER &&
+		    !strcmp(gpu->driver, gpu->model->driver))
+			return true;
+	}
+	return false;
+}
+
+/* Why a mapping is made of small pages; NULL: it need not be. */
+static const char *small_pages_by(const struct patient *p)
+{
+	const char *config = kernel_config("ARCH_SUPPORTS_HUGE_PFNMAP");
+	char thp[64];
+
+	if (machine_is_power())
+		return "no huge PFN maps on POWER";
+	if (release_number() < HUGE_SINCE)
+		return "no huge PFN maps before 6.12";
+	if (config && strcmp(config, "y"))
+		return "CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP is not set";
+	if (has_own_driver(p) && release_number() < HUGE_OWN_SINCE)
+		return "the kernel's own driver makes none before 6.19";
+	/* They came with the policy for other huge pages, and lost it; stable ones in between. */
+	if (release_number() < HUGE_ALWAYS_SINCE &&
+	    !sys_line(thp, sizeof(thp), "/sys/kernel/mm/transparent_hugepage/enabled") &&
+	    !strstr(thp, "[always]"))
+		return "transparent_hugepage/enabled is not always, which some kernels heed";
+	return NULL;
+}
+
 void check_huge_maps(struct finding *f, const struct patient *p)
 {
+	const char *why = small_pages_by(p);
 	uint64_t window = 0;
 
 	for (size_t i = 0; i < p->gpus->count; i++)
@@ -165,8 +218,16 @@ void check_huge_maps(struct finding *f, const struct patient *p)
 			window = p->gpus->gpu[i].memory.usemem;
 	if (!window)
 		window = UNKNOWN_WINDOW;
-	if (config_is_off(f, "ARCH_SUPPORTS_HUGE_PFNMAP"))
-		finding(f, VERDICT_WARN, "no huge PFN maps: %llu faults for a window of %llu GiB",
+	if (why && page_size() < LARGE_PAGE)
+		finding(f, VERDICT_WARN, "%s: %llu faults for a window of %llu GiB", why,
 			(unsigned long long)(window / page_size()),
 			(unsigned long long)(window >> 30));
+	else if (why)
+		finding(f, VERDICT_PASS, "pages of %lu KiB: %llu faults for a window of %llu GiB",
+			page_size() >> 10, (unsigned long long)(window / page_size()),
+			(unsigned long long)(window >> 30));
+	else if (!kernel_config("ARCH_SUPPORTS_HUGE_PFNMAP"))
+		finding(f, VERDICT_SKIP, "the configuration of %s cannot be found", sys_release());
+	else
+		finding(f, VERDICT_PASS, "%s has huge PFN maps", sys_release());
 }

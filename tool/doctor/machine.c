@@ -14,12 +14,14 @@
 #include <linux/kvm.h>
 
 #include "core/holders.h"
+#include "core/out.h"
+#include "core/size.h"
 #include "core/sys.h"
 #include "doctor/doctor.h"
+#include "plan/plan.h"
 
 #define HOST_MEMORY "System RAM (NVIDIA)"
 #define CAP_LOCK    (1ULL << 14) /* CAP_IPC_LOCK */
-#define LOCK_ENOUGH (1ULL << 30)
 #ifndef KVM_CAP_ARM_VM_IPA_SIZE
 #define KVM_CAP_ARM_VM_IPA_SIZE 165
 #endif
@@ -27,14 +29,24 @@
 #define KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED 243
 #endif
 
-bool machine_is_arm64(void)
+static bool machine_is(const char *name)
 {
 	struct utsname uts;
 	char arch[32];
 
 	if (!sys_line(arch, sizeof(arch), "/proc/sys/kernel/arch"))
-		return !strcmp(arch, "aarch64");
-	return !sys_is_tree() && !uname(&uts) && !strcmp(uts.machine, "aarch64");
+		return !strncmp(arch, name, strlen(name));
+	return !sys_is_tree() && !uname(&uts) && !strncmp(uts.machine, name, strlen(name));
+}
+
+bool machine_is_arm64(void)
+{
+	return machine_is("aarch64");
+}
+
+bool machine_is_power(void)
+{
+	return machine_is("ppc64");
 }
 
 unsigned int machine_online_ranges(bool *known)
@@ -63,19 +75,18 @@ void check_memory_offline(struct finding *f, const struct patient *p)
 		finding(f, VERDICT_PASS, "none of it is the host's");
 }
 
-void check_gpu_unused(struct finding *f, const struct patient *p)
+void check_gpu_unused(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
-	static const char *const files[] = {"/dev/nvidia*", NULL};
 	struct holder holder;
 
 	(void)p;
-	if (holder_find(&holder, files))
+	if (holder_of_host(&holder, gpu->address))
 		finding(f, VERDICT_FAIL, "%s (%s) holds %s", holder.command, holder.pid,
 			holder.file);
 	else if (!holder_sees_all())
 		finding(f, VERDICT_SKIP, "only root sees what others have open");
 	else
-		finding(f, VERDICT_PASS, "no process holds /dev/nvidia*");
+		finding(f, VERDICT_PASS, "no process has it open");
 }
 
 /* The limit of a process, or unlimited where it may ignore it. */
@@ -107,30 +118,63 @@ static bool lock_limit(const char *pid, uint64_t *limit)
 	return known;
 }
 
-/* VMMs that run; without one, what is started from here would inherit our limit. */
+/* RAM of a QEMU that runs, by its "-m"; otherwise what is asked for the next one. */
+static uint64_t vmm_ram(const char *pid, uint64_t otherwise)
+{
+	uint64_t ram = otherwise;
+	char path[64], *text;
+	size_t size = 0;
+	bool next = false;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/cmdline", pid);
+	text = sys_slurp(path, &size);
+	for (char *word = text; word && word < text + size; word += strlen(word) + 1) {
+		if (next) {
+			word[strcspn(word, ",")] = 0;
+			ram = size_in(strncmp(word, "size=", 5) ? word : word + 5, "M");
+			break;
+		}
+		next = !strcmp(word, "-m");
+	}
+	free(text);
+	return ram ? ram : otherwise;
+}
+
+static void check_vmm(struct finding *f, const char *pid, const char *command, uint64_t ram)
+{
+	uint64_t limit = 0, wanted = vmm_ram(pid, ram) + PLAN_LOCK_REST;
+	char a[32], b[32];
+
+	if (lock_limit(pid, &limit) && limit < wanted)
+		finding(f, VERDICT_FAIL, "%s for %s (%s), which wants %s", out_size(a, limit),
+			command, pid, out_size(b, wanted));
+}
+
+/*
+ * VFIO locks all of a guest's RAM, once for an iommufd or a container. VMMs that run; without one,
+ * what is started from here would inherit our limit.
+ */
 void check_memlock(struct finding *f, const struct patient *p)
 {
 	static const char *const vmm[] = {"qemu-system", "cloud-hyperviso", "crosvm"};
-	char **pids = sys_names("/proc"), command[64];
-	uint64_t limit = 0;
+	char **pids = sys_names("/proc"), command[64], a[32], b[32];
+	uint64_t limit = 0, wanted = p->ram + PLAN_LOCK_REST;
 
-	(void)p;
 	if (!lock_limit("self", &limit))
 		finding(f, VERDICT_SKIP, "limits cannot be read");
-	else if (limit < LOCK_ENOUGH)
-		finding(f, VERDICT_WARN, "%llu KiB for a VMM that is started from here",
-			(unsigned long long)(limit >> 10));
+	else if (limit < wanted)
+		finding(f, VERDICT_WARN, "%s for a VMM that is started from here, wanted are %s",
+			out_size(a, limit), out_size(b, wanted));
 	else
-		finding(f, VERDICT_PASS, "enough for a VMM that is started from here");
+		finding(f, VERDICT_PASS, "%s for a VMM that is started from here, wanted are %s",
+			limit == UINT64_MAX ? "no limit" : out_size(a, limit), out_size(b, wanted));
 	for (char **pid = pids; pid && *pid; pid++) {
 		if (!isdigit((unsigned char)**pid) ||
 		    sys_line(command, sizeof(command), "/proc/%.16s/comm", *pid))
 			continue;
 		for (size_t i = 0; i < sizeof(vmm) / sizeof(*vmm); i++)
-			if (!strncmp(command, vmm[i], strlen(vmm[i])) && lock_limit(*pid, &limit) &&
-			    limit < LOCK_ENOUGH)
-				finding(f, VERDICT_FAIL, "%llu KiB for %s (%s)",
-					(unsigned long long)(limit >> 10), command, *pid);
+			if (!strncmp(command, vmm[i], strlen(vmm[i])))
+				check_vmm(f, *pid, command, p->ram);
 	}
 	sys_names_free(pids);
 }
@@ -150,17 +194,33 @@ static bool command_line_says(const char *key, const char *values)
 	return says;
 }
 
-void check_iommu_passthrough(struct finding *f, const struct patient *p)
+/* The kernel's default, and how far it is known. */
+static void passthrough_by_default(struct finding *f)
 {
 	const char *config = kernel_config("IOMMU_DEFAULT_PASSTHROUGH");
 
-	(void)p;
 	if (command_line_says("iommu.passthrough", "1yY") || command_line_says("iommu", "p"))
 		finding(f, VERDICT_WARN, "the kernel's command line asks for it");
 	else if (config && !strcmp(config, "y") && !command_line_says("iommu.passthrough", "0nN"))
 		finding(f, VERDICT_WARN, "it is this kernel's default");
 	else
 		finding(f, VERDICT_PASS, config ? "off" : "not asked for on the command line");
+}
+
+/* What is in force for a group counts, where the kernel says it: it can be changed. */
+void check_iommu_passthrough(struct finding *f, const struct patient *p)
+{
+	size_t known = 0;
+
+	passthrough_by_default(f);
+	for (size_t i = 0; i < p->gpus->count; i++)
+		known += p->gpus->gpu[i].group_type[0] != 0;
+	if (known && known == p->gpus->count)
+		finding(f, VERDICT_PASS, "no group's domain is identity");
+	for (size_t i = 0; i < p->gpus->count; i++)
+		if (!strcmp(p->gpus->gpu[i].group_type, "identity"))
+			finding(f, VERDICT_WARN, "the domain of group %d, with %s, is identity",
+				p->gpus->gpu[i].group, p->gpus->gpu[i].address);
 }
 
 void check_iommufd(struct finding *f, const struct patient *p)

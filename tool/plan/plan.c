@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/size.h"
 #include "plan/plan.h"
 
 /* As the driver divides device memory, where it is not bound to say so itself. */
@@ -13,16 +14,9 @@
 
 uint64_t plan_size(const char *text)
 {
-	static const char units[] = "KMGT";
-	char *end;
-	uint64_t value = strtoull(text, &end, 10);
-	const char *unit = *end ? strchr(units, *end) : NULL;
+	uint64_t size = size_in(text, "b");
 
-	if (*text < '0' || *text > '9' || (*end && (!unit || end[1])))
-		return 0;
-	for (long i = unit ? unit - units + 1 : 0; i > 0; i--)
-		value = value < MEMORY_MAX ? value << 10 : 0;
-	return value < MEMORY_MAX ? value : 0;
+	return size < MEMORY_MAX ? size : 0;
 }
 
 /* Grace Hopper's guests want some memory uncached; its successors do not. */

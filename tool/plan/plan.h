@@ -15,11 +15,13 @@
 #include "core/gpu.h"
 
 #define PLAN_NODES	8	       /* NUMA nodes for a GPU: MIG makes up to seven more */
+#define PLAN_RAM	"16G"	       /* of a guest, unless told */
 #define PLAN_MIN_WINDOW (512ULL << 30) /* QEMU's own, and the least it takes */
 #define PLAN_REST	(1ULL << 30)   /* for all other devices */
 #define PLAN_MOST_BITS	52	       /* of an address, on any CPU that has such a GPU */
 #define PLAN_RAM_BASE	(1ULL << 30)
-#define PLAN_BRIDGES	31 /* host bridges of a pseries machine, beside its own */
+#define PLAN_BRIDGES	31	     /* host bridges of a pseries machine, beside its own */
+#define PLAN_LOCK_REST	(1ULL << 30) /* that a VMM locks beside the guest's RAM, at most */
 #define PLAN_OAS	48
 
 struct plan_gpu {
@@ -43,7 +45,7 @@ struct plan {
 int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint64_t ram,
 	      unsigned int cpus);
 void plan_free(struct plan *plan);
-/* "16G", "512M", plain bytes; 0 when it is none. */
+/* As size_in() takes them, bare ones in bytes; 0 when it is none, or no memory's. */
 uint64_t plan_size(const char *text);
 
 /* Of V100s, which are for another machine than the rest. */

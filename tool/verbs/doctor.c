@@ -6,6 +6,7 @@
 #include "core/out.h"
 #include "doctor/doctor.h"
 #include "doctor/domain.h"
+#include "plan/plan.h"
 #include "verbs/verbs.h"
 
 static const char *const doctor_words[VERDICTS] = {
@@ -56,6 +57,20 @@ static void record(struct examination *e, const struct check *check, const struc
 		print_result(check, f, object);
 }
 
+static bool concerns(const struct check *check, const struct gpu *gpu)
+{
+	return !check->families || check->families & 1U << gpu->model->family;
+}
+
+/* A machine without such a GPU may be about to get one, of either family. */
+static bool concerns_any(const struct check *check, const struct gpu_set *gpus)
+{
+	for (size_t i = 0; i < gpus->count; i++)
+		if (concerns(check, &gpus->gpu[i]))
+			return true;
+	return !gpus->count;
+}
+
 static void examine(struct examination *e, const struct check *check)
 {
 	const struct gpu_set *gpus = e->patient->gpus;
@@ -65,10 +80,12 @@ static void examine(struct examination *e, const struct check *check)
 		if (e->only && strcmp(e->only, check->id))
 			continue;
 		for (size_t i = 0; check->gpu && i < gpus->count; i++) {
+			if (!concerns(check, &gpus->gpu[i]))
+				continue;
 			check->gpu(&f, &gpus->gpu[i], e->patient);
 			record(e, check, &f, gpus->gpu[i].address);
 		}
-		if (!check->machine)
+		if (!check->machine || !concerns_any(check, gpus))
 			continue;
 		check->machine(&f, e->patient);
 		record(e, check, &f, e->patient->domain ? "domain" : "machine");
@@ -101,9 +118,15 @@ static int choose(const struct call *call, struct patient *patient, struct domai
 		  struct gpu_set *set, const struct check **checks)
 {
 	const char *only = call->option[OPT_CHECK];
+	const char *ram = call_has(call, OPT_RAM) ? call->option[OPT_RAM] : PLAN_RAM;
 	int status;
 
 	*checks = doctor_host;
+	patient->ram = plan_size(ram);
+	if (!patient->ram) {
+		complain(ram, "parse", "no size (like 16G)");
+		return EXIT_USAGE;
+	}
 	if (call_has(call, OPT_GUEST) && call_has(call, OPT_DOMAIN)) {
 		complain("--guest", "parse", "a domain is examined on the host");
 		return EXIT_USAGE;
@@ -174,7 +197,8 @@ static void manual_of(const char *title, const struct check *check)
 
 void manual_doctor(void)
 {
-	puts(".Sh CHECKS\nTheir names are stable.");
+	puts(".Sh CHECKS\nTheir names are stable.\n"
+	     "One that does not concern a GPU's family is not made.");
 	manual_of("On the host", doctor_host);
 	manual_of("With Fl \\-domain", doctor_domain);
 	manual_of("With Fl \\-guest", doctor_guest);

@@ -10,7 +10,6 @@
 #include "plan/plan.h"
 #include "verbs/verbs.h"
 
-#define DEFAULT_RAM  "16G"
 #define DEFAULT_CPUS "4"
 #define CPUS_MAX     512
 
@@ -157,7 +156,7 @@ int run_plan(const struct call *call)
 	struct json_object *object = out_new(call);
 	const char *cpus_text = call_has(call, OPT_CPUS) ? call->option[OPT_CPUS] : DEFAULT_CPUS;
 	unsigned long cpus = strtoul(cpus_text, NULL, 10);
-	uint64_t ram = size_option(call, OPT_RAM, DEFAULT_RAM), total = 0;
+	uint64_t ram = size_option(call, OPT_RAM, PLAN_RAM), total = 0;
 	struct plan plan = {0};
 	struct gpu_set set;
 	int status;

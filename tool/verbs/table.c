@@ -30,6 +30,8 @@ static const struct verb_option doctor_options[] = {
 	{OPT_GUEST, "guest", 'g', NULL, WORD_NONE, NULL,
 	 "examine the guest in which this runs instead"},
 	{OPT_CHECK, "check", 'c', "ID", WORD_TEXT, NULL, "make this check only"},
+	{OPT_RAM, "ram", 'r', "SIZE", WORD_TEXT, NULL,
+	 "memory of the VM to come, all of which is locked; 16G unless told"},
 	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL, "let warnings count in the exit status"},
 	{0},
 };

@@ -102,6 +102,11 @@ spoil memory-offline online FAIL host_has_it
 spoil memory-offline unreadable SKIP gone proc/iomem
 
 spoil gpu-unused held FAIL process 813 nvidia-persiste /dev/null /dev/nvidiactl
+other_held() {
+	put proc/driver/nvidia/gpus/$GPU/information "Device Minor: 	 1"
+	process 813 nvidia-persiste /dev/nvidiactl /dev/nvidia0 /dev/nvidia10
+}
+spoil gpu-unused other PASS other_held
 
 spoil iommu off FAIL gone $DEV/iommu_group
 without_group_yet() {
@@ -126,9 +131,16 @@ second_gpu() {
 spoil iommu-shared shared WARN second_gpu smmu3.0x0000000005000000
 spoil iommu-shared apart PASS second_gpu smmu3.0x0000000006000000
 
-spoil iommu-passthrough command-line WARN put proc/cmdline "ro iommu.passthrough=1"
-spoil iommu-passthrough overruled PASS put proc/cmdline "iommu.passthrough=1 iommu.passthrough=0"
-spoil iommu-passthrough default WARN config IOMMU_DEFAULT_PASSTHROUGH=y
+# What a group's domain is counts; where the kernel does not say, what it was told.
+untold() {
+	gone sys/kernel/iommu_groups/3/type
+	"$@"
+}
+spoil iommu-passthrough identity WARN put sys/kernel/iommu_groups/3/type identity
+spoil iommu-passthrough changed PASS put proc/cmdline "ro iommu.passthrough=1"
+spoil iommu-passthrough command-line WARN untold put proc/cmdline "ro iommu.passthrough=1"
+spoil iommu-passthrough overruled PASS untold put proc/cmdline "iommu.passthrough=1 iommu.passthrough=0"
+spoil iommu-passthrough default WARN untold config IOMMU_DEFAULT_PASSTHROUGH=y
 spoil iommufd absent WARN gone dev/iommu
 
 spoil peer-to-peer one WARN config VFIO_PCI_DMABUF=n
@@ -149,6 +161,22 @@ privileged_vmm() {
 spoil memlock self WARN limits self 8388608
 spoil memlock vmm FAIL limited_vmm
 spoil memlock privileged PASS privileged_vmm
+# It locks what its guest has, which its command line says in one of three ways.
+# vmm_of LIMIT ARGUMENT
+vmm_of() {
+	limited_vmm
+	limits 900 $1
+	printf '%s\0' qemu-system-aarch64 -name guest -m "$2" -S >"$T/proc/900/cmdline"
+}
+spoil memlock small-guest PASS vmm_of $((4 * GIB)) 2048
+spoil memlock large-guest FAIL vmm_of $((40 * GIB)) size=64G,slots=2
+spoil memlock libvirt-guest FAIL vmm_of $((64 * GIB)) size=67108864k
+spoil memlock enough PASS vmm_of $((65 * GIB)) size=67108864k
+tree memlock-ram healthy
+limits self $((20 * GIB))
+says doctor/memlock-fits doctor --check memlock --strict
+says doctor/memlock-does-not-fit doctor --check memlock --ram 20GiB --strict
+says doctor/memlock-no-size doctor --check memlock --ram lots
 
 spoil kvm-cacheable uncached FAIL put dev/kvm "243 0"
 spoil kvm-cacheable absent SKIP gone dev/kvm
@@ -162,7 +190,27 @@ spoil huge-maps small WARN config ARCH_SUPPORTS_HUGE_PFNMAP=n
 large_pages() {
 	config ARCH_SUPPORTS_HUGE_PFNMAP=n ARM64_64K_PAGES=y
 }
-spoil huge-maps large WARN large_pages
+spoil huge-maps large PASS large_pages
+# The configuration of a kernel says nothing of what its release and driver do.
+of_release() {
+	put proc/sys/kernel/osrelease $1
+	cp "$T/boot/config-$RELEASE" "$T/boot/config-$1"
+}
+own_driver() {
+	of_release $1
+	gone $DEV/coherent_memory
+}
+policy() {
+	of_release $1
+	put sys/kernel/mm/transparent_hugepage/enabled "$2"
+}
+spoil huge-maps old WARN of_release 6.11.9
+spoil huge-maps own-old WARN own_driver 6.12.0
+spoil huge-maps own-new PASS own_driver 6.19.1
+spoil huge-maps policy WARN policy 6.12.0 "always [madvise] never"
+spoil huge-maps policy-always PASS policy 6.12.0 "[always] madvise never"
+spoil huge-maps policy-new PASS policy 7.2.0 "always [madvise] never"
+spoil huge-maps unknown SKIP gone boot
 
 spoil power d3cold WARN put $DEV/power_state D3cold
 spoil power error FAIL put $DEV/power_state error
@@ -173,6 +221,76 @@ unknown_without_driver() {
 spoil power not-yet SKIP unknown_without_driver
 spoil reset none FAIL gone $DEV/reset_method
 spoil reset disabled FAIL put $DEV/reset_method ""
+
+# POWER9: what is said of Grace is not said of a V100, and its bridges are looked at.
+healthy_v100() {
+	v100
+	config NODES_SHIFT=8 MEMORY_FAILURE=y PPC_64K_PAGES=y
+	put proc/sys/kernel/arch ppc64le
+	put proc/iomem "00000000-ffffffff : System RAM"
+	put sys/devices/system/node/has_cpu 0,8
+	put lib/modules/$RELEASE/modules.dep "updates/dkms/nvlink2-vfio-pci.ko: updates/dkms/vfio-coherent.ko"
+	module lib/modules/$RELEASE/updates/dkms/nvlink2-vfio-pci.ko $RELEASE
+	limits self unlimited
+	process 812 bash /dev/null
+	driver_of 0006:00:00.0 vfio-pci
+	driver_of 0006:00:00.1 vfio-pci
+}
+tree v100 healthy_v100
+says doctor/v100-healthy doctor --strict
+says doctor/v100-healthy-json doctor --json
+check "no check of Grace's is made of a V100" test "$(cohgpu doctor --json | jq '[.results[].id | select(IN("iommufd", "sva", "kvm-cacheable", "peer-to-peer", "memory-ready", "iommu-shared", "iommu-passthrough"))] | length')" = 0
+
+# spoil_v100 ID WORD VERDICT COMMAND...
+spoil_v100() {
+	local id=$1 word=$2 verdict=$3
+	shift 3
+	tree "v100-$id-$word" healthy_v100
+	"$@"
+	spoilt[$id]=1
+	says "doctor/v100-$id-$word" doctor --check $id
+	check "$id is $verdict of a V100: $word" grep -q "^$verdict  $id " "$WORK/said"
+}
+V100=sys/bus/pci/devices/0004:04:00.0
+one_bridge_free() {
+	gone sys/bus/pci/devices/0006:00:00.1/driver
+}
+free() {
+	gone sys/bus/pci/devices/0006:00:00.0/driver
+	gone sys/bus/pci/devices/0006:00:00.1/driver
+	gone $V100/driver
+}
+hosted_bridge() {
+	free
+	driver_of 0006:00:00.1 npu
+}
+small_pages() {
+	config PPC_64K_PAGES=n
+}
+spoil_v100 bridges held FAIL driver_of 0006:00:00.1 npu
+spoil_v100 bridges unbound FAIL one_bridge_free
+spoil_v100 bridges free PASS free
+spoil_v100 bridges hosted WARN hosted_bridge
+spoil_v100 bound-driver plain FAIL driver_of 0004:04:00.0 vfio-pci
+spoil_v100 variant-driver none FAIL without_variants
+spoil_v100 memory-present absent FAIL gone proc/device-tree
+spoil_v100 nodes-shift one FAIL config NODES_SHIFT=1
+spoil_v100 nodes-shift two PASS config NODES_SHIFT=2
+spoil_v100 huge-maps small WARN small_pages
+spoil_v100 iommu off FAIL gone $V100/iommu_group
+spoil_v100 reset none FAIL gone $V100/reset_method
+broken_v100() {
+	driver_of 0004:04:00.0 vfio-pci
+	gone sys/bus/pci/devices/0006:00:00.0/driver
+	driver_of 0006:00:00.1 npu
+	gone proc/device-tree/memory@4000000000000
+	process 900 qemu-system-ppc /dev/kvm
+	limits 900 8388608
+	put $V100/power_state error
+}
+tree v100-broken healthy_v100
+broken_v100
+says doctor/v100-broken doctor
 
 # every_check_spoilt COUNT: at least so many there are.
 every_check_spoilt() {
@@ -220,7 +338,14 @@ spoil_domain mmio-window three FAIL "s/<pcihole64 unit='KiB'>[0-9]*/<pcihole64 u
 spoil_domain address-width cpu FAIL "s/<numa>/<maxphysaddr mode='emulate' bits='40'\/><numa>/"
 spoil_domain address-width smmu FAIL "s/oas='48'/oas='40'/"
 spoil_domain domain-memlock small FAIL "s/<vcpu>/<memtune><hard_limit unit='G'>32<\/hard_limit><\/memtune><vcpu>/"
+spoil_domain domain-memlock tight FAIL "s/<vcpu>/<memtune><hard_limit unit='GB'>69<\/hard_limit><\/memtune><vcpu>/"
 spoil_domain domain-memlock large PASS "s/<vcpu>/<memtune><hard_limit unit='G'>96<\/hard_limit><\/memtune><vcpu>/"
+put proc/sys/kernel/arch aarch64
+put dev/kvm "165 40"
+spoil_domain address-width host FAIL ""
+put dev/kvm "165 48"
+spoil_domain address-width host-enough PASS ""
+gone dev/kvm
 # More memory than there are addresses.
 sed "s/<memory unit='KiB'>[0-9]*</<memory unit='TiB'>8388609</" "$WORK/domain.xml" >"$WORK/large.xml"
 ends() {
@@ -243,6 +368,18 @@ for bdf in 0008 0009; do
 done
 spoil_domain mmio-window unknown-memory SKIP ""
 check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 10
+
+tree v100-domain healthy_v100
+put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.0"
+cohgpu plan all --format libvirt --ram 64G 2>/dev/null | sed 's|<devices>|<devices><emulator>/usr/bin/qemu-system-ppc64</emulator>|' >"$WORK/domain.xml"
+says doctor/v100-domain doctor --domain "$WORK/domain.xml" --strict
+check "plan's domain of a V100 passes all" grep -q '^4 passed, 0 warned, 0 failed, 0 skipped' "$WORK/said"
+mapfile -t CHECKS < <(cohgpu doctor --domain "$WORK/domain.xml" --json | jq -r '.results[].id' | sort -u)
+spoil_domain domain-bridges missing FAIL "/slot='0x00' function='0x1'/d"
+spoil_domain domain-bridges elsewhere FAIL "s/bus='0x01' slot='0x02'/bus='0x00' slot='0x02'/"
+put usr/bin/qemu-system-ppc64.version "QEMU emulator version 9.0.0"
+spoil_domain emulator v100 FAIL ""
+check "every check of a V100's domain is spoilt" every_check_spoilt 4
 
 echo "<domain><name>guest</domain>" >"$WORK/bad.xml"
 says doctor/domain-bad-xml doctor --domain "$WORK/bad.xml"
@@ -292,5 +429,6 @@ spoil_guest guest-ats unseen SKIP short_config
 spoil_guest guest-ats absent FAIL plain_config
 spoil_guest guest-pasid absent FAIL plain_config
 spoil_guest guest-sva off WARN config ARM_SMMU_V3_SVA=n
-spoil_guest guest-passthrough on WARN put proc/cmdline iommu.passthrough=1
+spoil_guest guest-passthrough on WARN put sys/kernel/iommu_groups/3/type identity
+spoil_guest guest-passthrough asked WARN untold put proc/cmdline iommu.passthrough=1
 check "every check of --guest has a tree that is spoilt for it" every_check_spoilt 9
