@@ -349,12 +349,13 @@ static bool sim_registration_askew(const struct mm_iommu_table_group_mem_t *mem)
 static int sim_askew_get(void *unused, u64 *value)
 {
 	struct mm_iommu_table_group_mem_t *mem;
+	u64 n = 0;
 
-	*value = 0;
 	mutex_lock(&sim_platform_lock);
 	list_for_each_entry(mem, &sim_registrations, node)
-		*value += sim_registration_askew(mem);
+		n += sim_registration_askew(mem);
 	mutex_unlock(&sim_platform_lock);
+	*value = n;
 	return 0;
 }
 DEFINE_DEBUGFS_ATTRIBUTE(sim_askew_fops, sim_askew_get, NULL, "%llu\n");
@@ -362,12 +363,13 @@ DEFINE_DEBUGFS_ATTRIBUTE(sim_askew_fops, sim_askew_get, NULL, "%llu\n");
 static int sim_held_get(void *unused, u64 *value)
 {
 	struct mm_iommu_table_group_mem_t *mem;
+	u64 n = 0;
 
-	*value = 0;
 	mutex_lock(&sim_platform_lock);
 	list_for_each_entry(mem, &sim_registrations, node)
-		*value += mem->held;
+		n += mem->held;
 	mutex_unlock(&sim_platform_lock);
+	*value = n;
 	return 0;
 }
 

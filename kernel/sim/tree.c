@@ -250,7 +250,6 @@ static void sim_tree_free(struct sim_tree *tree)
 		of_node_put(node->np);
 		kfree(node);
 	}
-	list_del(&tree->list);
 	kfree(tree);
 }
 
@@ -268,8 +267,10 @@ int sim_tree_register(const struct software_node **nodes)
 	of_changeset_init(&tree->changeset);
 	list_add_tail(&tree->list, &sim_trees);
 	ret = sim_tree_make(tree);
-	if (ret)
+	if (ret) {
+		list_del(&tree->list);
 		sim_tree_free(tree);
+	}
 	return ret;
 }
 
@@ -283,6 +284,8 @@ void sim_tree_unregister(const struct software_node **nodes)
 	list_for_each_entry(tree, &sim_trees, list) {
 		if (tree->from != nodes)
 			continue;
+		/* What it was made from goes, whatever becomes of the nodes. */
+		list_del(&tree->list);
 		ret = of_changeset_revert(&tree->changeset);
 		/* What is still in the tree has to stay. */
 		if (!WARN(ret, "device tree: take nodes off: error %d\n", ret))
