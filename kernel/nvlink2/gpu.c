@@ -9,8 +9,9 @@
  *
  * A GPU walks its guest's page tables through the nest MMU, which has to know
  * the guest: for any of its processes, in the state that their code runs in. It
- * is told when the device is opened, and told the contrary when it is closed;
- * in between the guest cannot go, so that its number is nobody else's.
+ * is told when the device is opened, and told the contrary when it is closed
+ * and reset; in between the guest cannot go, so that its number is nobody
+ * else's. A GPU for which that fails does not open before it has worked.
  */
 #include "nvlink2/nvlink2.h"
 
@@ -51,6 +52,39 @@ static int nvlink2_gpu_map_lpar(struct nvlink2_device *nvdev, struct kvm *kvm,
 	return 0;
 }
 
+/* True: the GPU is no guest's, and what was taken for its guest is given back. */
+static bool nvlink2_gpu_unmap_lpar(struct nvlink2_device *nvdev)
+{
+	const struct nvlink2_platform *platform;
+	struct pci_dev *pdev = nvdev->coherent.core.pdev;
+	unsigned int lpid;
+	int ret;
+
+	if (!nvdev->kvm)
+		return true;
+	platform = nvlink2_platform_get();
+	lpid = nvlink2_platform_lpid(nvdev->kvm);
+	ret = platform->unmap_lpar(pdev);
+	trace_nvlink2_lpar_unmap(nvdev, lpid, ret);
+	if (ret) {
+		pci_err(pdev, "unmap LPID %u: error %d: the GPU stays its guest's\n",
+			lpid, ret);
+	} else {
+		platform->kvm_put(nvdev->kvm);
+		nvdev->kvm = NULL;
+		/* What was taken at open. */
+		nvlink2_platform_put();
+	}
+	nvlink2_platform_put();
+	return !ret;
+}
+
+/* Before anything: who opens a GPU must not have one that is another's. */
+int nvlink2_gpu_claim(struct nvlink2_device *nvdev)
+{
+	return nvlink2_gpu_unmap_lpar(nvdev) ? 0 : -EBUSY;
+}
+
 /* Without a guest there is nothing to do, and nothing is needed. */
 int nvlink2_gpu_open(struct nvlink2_device *nvdev)
 {
@@ -65,26 +99,22 @@ int nvlink2_gpu_open(struct nvlink2_device *nvdev)
 	return ret;
 }
 
+/* The GPU was reset and does nothing any more. */
 void nvlink2_gpu_close(struct nvlink2_device *nvdev)
 {
-	const struct nvlink2_platform *platform;
-	struct pci_dev *pdev = nvdev->coherent.core.pdev;
-	unsigned int lpid;
-	int ret;
+	nvlink2_gpu_unmap_lpar(nvdev);
+}
 
-	if (!nvdev->kvm)
-		return;
-	platform = nvlink2_platform_get();
-	lpid = nvlink2_platform_lpid(nvdev->kvm);
-	ret = platform->unmap_lpar(pdev);
-	trace_nvlink2_lpar_unmap(nvdev, lpid, ret);
-	if (ret)
-		pci_err(pdev, "close: unmap LPID %u: error %d\n", lpid, ret);
-	platform->kvm_put(nvdev->kvm);
-	nvdev->kvm = NULL;
-	/* What was taken just now, and what was at open. */
-	nvlink2_platform_put();
-	nvlink2_platform_put();
+/*
+ * The device goes. If its guest cannot be taken away even now, what holds the
+ * guest's number is never given back, so that nobody else gets that number.
+ */
+void nvlink2_gpu_release(struct nvlink2_device *nvdev)
+{
+	if (!nvlink2_gpu_unmap_lpar(nvdev))
+		pci_err(nvdev->coherent.core.pdev,
+			"LPID %u: lost until the next boot\n",
+			nvlink2_platform_lpid(nvdev->kvm));
 }
 
 static int nvlink2_gpu_add_capability(struct coherent_window *window,

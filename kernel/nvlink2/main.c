@@ -22,6 +22,9 @@ static int nvlink2_open(struct vfio_device *core_vdev)
 	struct vfio_pci_core_device *core = &nvdev->coherent.core;
 	int ret;
 
+	ret = nvlink2_gpu_claim(nvdev);
+	if (ret)
+		return ret;
 	ret = nvlink2_prereg_open(nvdev);
 	if (ret)
 		return ret;
@@ -49,14 +52,21 @@ static void nvlink2_close(struct vfio_device *core_vdev)
 	struct nvlink2_device *nvdev = to_nvlink2_device(core_vdev);
 
 	coherent_close(&nvdev->coherent);
-	nvlink2_gpu_close(nvdev);
+	/* Resets it: until then it may translate addresses of its guest. */
 	vfio_pci_core_close_device(core_vdev);
+	nvlink2_gpu_close(nvdev);
+}
+
+static void nvlink2_release(struct vfio_device *core_vdev)
+{
+	nvlink2_gpu_release(to_nvlink2_device(core_vdev));
+	coherent_release_dev(core_vdev);
 }
 
 static const struct vfio_device_ops nvlink2_ops = {
 	.name = "nvlink2-vfio-pci",
 	.init = coherent_init_dev,
-	.release = coherent_release_dev,
+	.release = nvlink2_release,
 	.open_device = nvlink2_open,
 	.close_device = nvlink2_close,
 	.ioctl = coherent_ioctl,
@@ -102,8 +112,11 @@ static void nvlink2_announce(struct pci_dev *pdev,
 			 fw->why);
 		break;
 	case NVLINK2_GPU:
-		pci_info(pdev, "GPU memory: window of %llu GiB\n",
-			 fw->size >> 30);
+		if (fw->size)
+			pci_info(pdev, "GPU memory: window of %llu GiB\n",
+				 fw->size >> 30);
+		else
+			pci_warn(pdev, "GPU memory: none\n");
 		break;
 	case NVLINK2_BRIDGE:
 		pci_info(pdev, "NVLink bridge: %s ATSD register\n",

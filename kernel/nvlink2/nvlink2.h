@@ -46,7 +46,8 @@ struct nvlink2_firmware {
  * @coherent: the VFIO device and its window; must come first
  * @firmware: as read at probe
  * @kvm: the guest that the GPU was given to, with a reference, while the
- *	 device is open; NULL: none
+ *	 device is open, and after that until it could be taken from it;
+ *	 NULL: none
  */
 struct nvlink2_device {
 	struct coherent_device coherent;
@@ -101,8 +102,10 @@ void nvlink2_firmware_read(struct pci_dev *pdev, struct nvlink2_firmware *fw);
 
 /* gpu.c */
 extern const struct coherent_region nvlink2_gpu_region;
+int nvlink2_gpu_claim(struct nvlink2_device *nvdev);
 int nvlink2_gpu_open(struct nvlink2_device *nvdev);
 void nvlink2_gpu_close(struct nvlink2_device *nvdev);
+void nvlink2_gpu_release(struct nvlink2_device *nvdev);
 
 /* bridge.c */
 extern const struct coherent_region nvlink2_bridge_region;

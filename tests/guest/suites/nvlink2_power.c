@@ -293,7 +293,7 @@ static unsigned int lpid_of(const char *bdf)
 
 static void nothing_out_of_turn(void)
 {
-	EQ(util_lines(CALLS, "odd 0"), 1, "calls out of turn");
+	EQ(util_lines(CALLS, "odd 0\n"), 1, "calls out of turn");
 	EQ(util_lines(LPARS, NULL), 0, "guests that are still mapped");
 }
 
@@ -398,6 +398,80 @@ static void P8_guest_refused(void)
 	nothing_out_of_turn();
 }
 
+/* A guest that could not be taken from a GPU keeps it, and its number, until it can be. */
+static void guest_not_given_back(void)
+{
+	const char *const words[] = {"unmap LPID", "-5", NULL};
+	struct power_guest first, second;
+	unsigned int lpid;
+	int mark;
+
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_make(&other, 1, &next_link);
+	nvlink_bind(&nv);
+	nvlink_bind(&other);
+	guest_make(&first);
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &first), 0, "open with a guest");
+	lpid = lpid_of(nv.gpu.bdf);
+	nvlink_platform_set("refuse", "unmap");
+	mark = util_log_mark();
+	power_close(&nv.gpu.vfio, &first);
+	guest_end(&first);
+	OK(util_log_has(mark, words), "the log does not say that it failed");
+	EQ(lpid_of(nv.gpu.bdf), lpid, "LPID of the GPU, closed");
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, NULL), EBUSY, "open without a guest: errno");
+	power_close(&nv.gpu.vfio, NULL);
+	guest_make(&second);
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &second), EBUSY, "open with the next: errno");
+	power_close(&nv.gpu.vfio, &second);
+	EQ(power_open(&other.gpu.vfio, other.gpu.bdf, 2, &second), 0, "another GPU");
+	OK(lpid_of(other.gpu.bdf) != lpid, "next guest has the first one's LPID %u", lpid);
+	nvlink_platform_set("refuse", "none");
+	power_close(&other.gpu.vfio, &second);
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &second), 0, "open, when that worked: errno");
+	OK(lpid_of(nv.gpu.bdf), "no LPID");
+	power_close(&nv.gpu.vfio, &second);
+	guest_end(&second);
+	nothing_out_of_turn();
+}
+
+/* Nor does it when the device is unbound, which is the last that anybody can try. */
+static void guest_not_given_back_at_close(void)
+{
+	struct power_guest g;
+
+	guest_make(&g);
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
+	nvlink_platform_set("refuse", "unmap");
+	power_close(&nv.gpu.vfio, &g);
+	guest_end(&g);
+	OK(lpid_of(nv.gpu.bdf), "no LPID after a close that failed");
+	nvlink_platform_set("refuse", "none");
+	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
+	EQ(lpid_of(nv.gpu.bdf), 0, "LPID of the GPU, unbound");
+	nothing_out_of_turn();
+}
+
+/* A GPU that may still translate has its guest: it is reset first. */
+static void guest_goes_after_the_reset(void)
+{
+	struct power_guest g;
+	uint16_t command;
+
+	guest_make(&g);
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
+	command = vfio_cfg16(&nv.gpu.vfio, PCI_COMMAND);
+	vfio_cfg_set16(&nv.gpu.vfio, PCI_COMMAND, command | PCI_COMMAND_MASTER);
+	power_close(&nv.gpu.vfio, &g);
+	guest_end(&g);
+	EQ(util_lines(CALLS, "early 0\n"), 1, "unmaps of a GPU that was not reset yet");
+	nothing_out_of_turn();
+}
+
 int main(int argc, char **argv)
 {
 	static const struct ktap_case cases[] = {
@@ -413,6 +487,9 @@ int main(int argc, char **argv)
 		KTAP_CASE(guest_tracepoints),
 		KTAP_CASE(P6_guest_goes_first),
 		KTAP_CASE(P8_guest_refused),
+		KTAP_CASE(guest_not_given_back),
+		KTAP_CASE(guest_not_given_back_at_close),
+		KTAP_CASE(guest_goes_after_the_reset),
 	};
 
 	nvlink_suite();
