@@ -137,6 +137,15 @@ static vm_fault_t coherent_mmap_wait(struct vm_fault *vmf)
 	return VM_FAULT_RETRY;
 }
 
+/* Asleep, nothing of the function answers; a fault does not wake it. */
+static bool coherent_mmap_answers(struct coherent_window *window)
+{
+	if (!(window->region && window->region->undecoded) &&
+	    window->cdev->core.pm_runtime_engaged)
+		return false;
+	return coherent_window_answers(window);
+}
+
 static vm_fault_t coherent_mmap_fault_order(struct vm_fault *vmf,
 					    unsigned int order)
 {
@@ -147,7 +156,7 @@ static vm_fault_t coherent_mmap_fault_order(struct vm_fault *vmf,
 	vm_fault_t ret;
 
 	down_read(&cdev->core.memory_lock);
-	if (cdev->core.pm_runtime_engaged || !coherent_window_answers(window)) {
+	if (!coherent_mmap_answers(window)) {
 		ret = VM_FAULT_SIGBUS;
 	} else if (coherent_ready_poll(cdev)) {
 		ret = VM_FAULT_SIGBUS;

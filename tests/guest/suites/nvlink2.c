@@ -304,6 +304,33 @@ static void atsd_without_memory_enable(void)
 	munmap(p, NVLINK_ATSD);
 }
 
+static int feature(const struct vfio_dev *v, uint32_t what)
+{
+	struct vfio_device_feature f = {.argsz = sizeof(f),
+					.flags = VFIO_DEVICE_FEATURE_SET | what};
+
+	return ioctl(v->fd, VFIO_DEVICE_FEATURE, &f) ? errno : 0;
+}
+
+/* Nor does the function's sleep matter to a register of the NPU. */
+static void atsd_while_asleep(void)
+{
+	uint64_t value = ktap_random(), got;
+	volatile char *p;
+
+	nvlink_open(&nv, &plain_want);
+	p = vfio_map(&nv.bridge[0], VFIO_SPECIAL, 0, NVLINK_ATSD);
+	EQ(feature(&nv.bridge[0], VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0,
+	   "LOW_POWER_ENTRY: errno");
+	EQ(vfio_touch_write(p, value), 0, "store: signal");
+	EQ(vfio_touch_read(p, &got), 0, "load: signal");
+	EQ(got, value, "register");
+	vfio_get(&nv.bridge[0], VFIO_SPECIAL, 0, &got, 8);
+	EQ(got, value, "register, read");
+	EQ(feature(&nv.bridge[0], VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0, "LOW_POWER_EXIT: errno");
+	munmap((void *)(uintptr_t)p, NVLINK_ATSD);
+}
+
 static void other_devices(void)
 {
 	const struct gpu_want stranger = {.vendor = "0x8086", .device = "0x1234"};
@@ -359,6 +386,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(P11_atsd_widths),
 		KTAP_CASE(atsd_mapping),
 		KTAP_CASE(atsd_without_memory_enable),
+		KTAP_CASE(atsd_while_asleep),
 		KTAP_CASE(other_devices),
 		KTAP_CASE(ioctl_edges),
 	};
