@@ -21,6 +21,7 @@
 #include <linux/pci.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/uaccess.h>
 
 #include "coherent/window.h"
 
@@ -212,24 +213,30 @@ static void coherent_window_io_write(void __iomem *io, const void *bytes,
 	}
 }
 
-static void coherent_window_copy_at(const struct coherent_window *window,
-				    void *at, void *bytes, size_t count,
-				    bool write)
+/*
+ * Cached memory may be fenced by firmware, or have failed without anybody
+ * knowing: where the CPU can recover from a machine check, a load of it does.
+ */
+static int coherent_window_copy_at(const struct coherent_window *window,
+				   void *at, void *bytes, size_t count,
+				   bool write)
 {
 	void __iomem *io = (void __iomem __force *)at;
+	int ret = 0;
 
 	if (window->cache == COHERENT_REGISTERS)
 		mb(); /* a register's effect comes after what was done before */
 	if (window->cache == COHERENT_CACHED && write)
 		memcpy(at, bytes, count);
 	else if (window->cache == COHERENT_CACHED)
-		memcpy(bytes, at, count);
+		ret = copy_mc_to_kernel(bytes, at, count) ? -EIO : 0;
 	else if (write)
 		coherent_window_io_write(io, bytes, count);
 	else
 		coherent_window_io_read(io, bytes, count);
 	if (window->cache == COHERENT_REGISTERS)
 		mb(); /* and before what is done afterwards */
+	return ret;
 }
 
 static int coherent_window_copy_brief(const struct coherent_window *window,
@@ -239,17 +246,19 @@ static int coherent_window_copy_brief(const struct coherent_window *window,
 	size_t into = offset & ~PAGE_MASK;
 	void *map = coherent_window_map(window, offset - into,
 					PAGE_ALIGN(into + count));
+	int ret;
 
 	if (!map)
 		return -ENOMEM;
-	coherent_window_copy_at(window, map + into, bytes, count, write);
+	ret = coherent_window_copy_at(window, map + into, bytes, count, write);
 	coherent_window_unmap(window, map);
-	return 0;
+	return ret;
 }
 
 /*
  * Copy within one view that is there; @bytes is kernel memory.
- * Return: 0, or -ENOMEM if brief memory could not be mapped.
+ * Return: 0, -ENOMEM if brief memory could not be mapped, or -EIO if a load
+ * failed.
  */
 int coherent_window_copy(struct coherent_window *window, u64 offset,
 			 void *bytes, size_t count, bool write)
@@ -259,9 +268,8 @@ int coherent_window_copy(struct coherent_window *window, u64 offset,
 	if (coherent_window_brief(window))
 		return coherent_window_copy_brief(window, offset, bytes, count,
 						  write);
-	coherent_window_copy_at(window,
-				window->views[offset / COHERENT_VIEW_BYTES] +
-					offset % COHERENT_VIEW_BYTES,
-				bytes, count, write);
-	return 0;
+	return coherent_window_copy_at(window,
+				       window->views[offset / COHERENT_VIEW_BYTES] +
+					       offset % COHERENT_VIEW_BYTES,
+				       bytes, count, write);
 }
