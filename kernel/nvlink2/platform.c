@@ -37,16 +37,21 @@ static void **nvlink2_platform_slot(unsigned int i)
 	return (void *)&nvlink2_platform + nvlink2_platform_symbols[i].at;
 }
 
-/* What there is; it stays until nvlink2_platform_put(). */
+/*
+ * What there is; it stays until nvlink2_platform_put(). What was missing may
+ * have come since.
+ */
 const struct nvlink2_platform *nvlink2_platform_get(void)
 {
 	unsigned int i;
 
 	mutex_lock(&nvlink2_platform_lock);
-	for (i = 0; !nvlink2_platform_users &&
-	     i < ARRAY_SIZE(nvlink2_platform_symbols); i++)
-		*nvlink2_platform_slot(i) =
-			__symbol_get(nvlink2_platform_symbols[i].name);
+	for (i = 0; i < ARRAY_SIZE(nvlink2_platform_symbols); i++) {
+		void **slot = nvlink2_platform_slot(i);
+
+		if (!*slot)
+			*slot = __symbol_get(nvlink2_platform_symbols[i].name);
+	}
 	nvlink2_platform_users++;
 	mutex_unlock(&nvlink2_platform_lock);
 	return &nvlink2_platform;
