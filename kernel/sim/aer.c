@@ -121,7 +121,7 @@ int sim_aer_inject(struct sim_gpu *gpu, enum sim_aer_error error)
 				     "the kernel's AER service must serve a root port above the function");
 		goto out;
 	}
-	ret = sim_bus_watch(port->bus);
+	ret = sim_bus_watch(gpu, port->bus);
 	if (ret)
 		goto out;
 

@@ -8,6 +8,11 @@
  * While a GPU is enabled they answer for its function from the persona, and
  * pass everything else on.
  *
+ * Somebody else's accessors may come over ours, as aer_inject's do, and know
+ * ours to pass on to. Then ours cannot be taken from beneath, nor put on top
+ * again, for the two would call each other for ever: they stay where they are,
+ * *pinned*, and with them the module, until the other's are gone.
+ *
  * On some architectures (CONFIG_PCI_LOCKLESS_CONFIG) no lock is held around
  * config accesses, so that someone may still be on the way into our accessors
  * after the original's came back. So a sim_bus, once made, stays until the
@@ -33,6 +38,9 @@
  * @bus: with a reference
  * @stock: its own accessors
  * @ops: ours
+ * @swapped: they are the bus's, or somebody's who is over them
+ * @pinned: nobody needs them, but somebody is over them
+ * @watchers: GPUs whose root port is on this bus and may be laid over
  * @gpu: whom they show, NULL: nobody
  */
 struct sim_bus {
@@ -40,10 +48,13 @@ struct sim_bus {
 	struct pci_bus *bus;
 	struct pci_ops *stock;
 	struct pci_ops ops;
+	bool swapped;
+	bool pinned;
+	unsigned int watchers;
 	struct sim_gpu __rcu *gpu;
 };
 
-/* Grows under pci_rescan_remove_lock, shrinks only in sim_bus_exit(). */
+/* All but @gpu change under pci_rescan_remove_lock, too. Grows under pci_rescan_remove_lock, shrinks only in sim_bus_exit(). */
 static LIST_HEAD(sim_buses);
 
 static struct sim_bus *sim_bus_find(struct pci_bus *bus)
@@ -325,43 +336,83 @@ static struct sim_bus *sim_bus_get(struct pci_bus *bus)
 
 static void sim_bus_swap(struct sim_bus *bus)
 {
-	if (bus->bus->ops == &bus->ops)
+	if (bus->swapped)
 		return;
 	bus->stock = bus->bus->ops;
 	bus->ops = *bus->stock;
 	bus->ops.read = sim_bus_read;
 	bus->ops.write = sim_bus_write;
 	pci_bus_set_ops(bus->bus, &bus->ops);
+	bus->swapped = true;
 }
 
 /*
- * Nobody is shown any more. Somebody else's accessors over ours stay, and so
- * must the module, for they know ours.
+ * Ours go from a bus where nobody needs them, unless somebody is over them. Who
+ * is over them shows ours while he passes on, and then puts his own back; he
+ * does it with interrupts off.
  */
 static void sim_bus_swap_back(struct sim_bus *bus)
 {
-	RCU_INIT_POINTER(bus->gpu, NULL);
-	if (bus->bus->ops == &bus->ops) {
+	struct pci_ops *top = bus->bus->ops;
+
+	if (!bus->swapped || bus->watchers || rcu_access_pointer(bus->gpu))
+		return;
+	if (top == &bus->ops) {
 		pci_bus_set_ops(bus->bus, bus->stock);
-	} else if (bus->bus->ops != bus->stock) {
-		pr_warn("bus %s: somebody took the config accessors over, so the module stays loaded\n",
-			dev_name(&bus->bus->dev));
-		__module_get(THIS_MODULE);
+		synchronize_rcu();
+		top = READ_ONCE(bus->bus->ops);
 	}
-	synchronize_rcu();
+	bus->swapped = top != bus->stock;
+	if (bus->swapped == bus->pinned)
+		return;
+	bus->pinned = bus->swapped;
+	if (!bus->pinned) {
+		module_put(THIS_MODULE);
+		return;
+	}
+	pr_warn("bus %s: somebody took the config accessors over, so the module stays loaded until they are gone and a GPU's directory is removed\n",
+		dev_name(&bus->bus->dev));
+	__module_get(THIS_MODULE);
 }
 
-/* Let a root port's registers be laid over, until the module goes. */
-int sim_bus_watch(struct pci_bus *bus)
+/* Perhaps whoever was over ours is gone. */
+void sim_bus_unpin(void)
 {
 	struct sim_bus *entry;
 
 	pci_lock_rescan_remove();
-	entry = sim_bus_get(bus);
-	if (entry)
+	list_for_each_entry(entry, &sim_buses, node)
+		sim_bus_swap_back(entry);
+	pci_unlock_rescan_remove();
+}
+
+/* Let a root port's registers be laid over, until the GPU goes. */
+int sim_bus_watch(struct sim_gpu *gpu, struct pci_bus *bus)
+{
+	struct sim_bus *entry;
+
+	lockdep_assert_held(&gpu->alive);
+
+	pci_lock_rescan_remove();
+	entry = gpu->watched ?: sim_bus_get(bus);
+	if (entry && !gpu->watched) {
 		sim_bus_swap(entry);
+		entry->watchers++;
+		gpu->watched = entry;
+	}
 	pci_unlock_rescan_remove();
 	return entry ? 0 : -ENOMEM;
+}
+
+static void sim_bus_unwatch(struct sim_gpu *gpu)
+{
+	struct sim_bus *entry = gpu->watched;
+
+	gpu->watched = NULL;
+	if (!entry)
+		return;
+	entry->watchers--;
+	sim_bus_swap_back(entry);
 }
 
 static void sim_bus_remove(struct pci_bus *bus, unsigned int devfn)
@@ -411,7 +462,9 @@ static void sim_bus_show_stock(struct sim_gpu *gpu)
 	lockdep_assert_held(&sim_lock);
 
 	sim_bus_remove(bus, gpu->devfn);
+	RCU_INIT_POINTER(gpu->bus->gpu, NULL);
 	sim_bus_swap_back(gpu->bus);
+	synchronize_rcu();
 	sim_persona_end(gpu);
 	sim_device_stop(gpu);
 	pci_dev_put(sim_bus_scan(bus, gpu->devfn));
@@ -438,6 +491,7 @@ int sim_bus_join(struct sim_gpu *gpu, struct pci_dev *stock)
 	/* A new device answers, whatever became of the one before. */
 	gpu->dead = false;
 	gpu->silent = false;
+	gpu->aer.status = 0;
 	ret = sim_persona_make(gpu, stock);
 	raw_spin_unlock_irqrestore(&gpu->lock, flags);
 	pci_dev_put(stock);
@@ -471,15 +525,15 @@ void sim_bus_leave(struct sim_gpu *gpu)
 {
 	pci_lock_rescan_remove();
 	sim_bus_show_stock(gpu);
+	sim_bus_unwatch(gpu);
 	pci_unlock_rescan_remove();
 }
 
+/* No bus has ours any more, or the module would stay. */
 void sim_bus_exit(void)
 {
 	struct sim_bus *entry, *next;
 
-	list_for_each_entry(entry, &sim_buses, node)
-		sim_bus_swap_back(entry);
 	synchronize_rcu_tasks();
 	list_for_each_entry_safe(entry, next, &sim_buses, node) {
 		list_del(&entry->node);

@@ -527,6 +527,7 @@ static void sim_control_drop(struct config_group *group,
 
 	mutex_lock(&sim_lock);
 	sim_disable(gpu);
+	sim_bus_unpin();
 	mutex_unlock(&sim_lock);
 	sim_faults_remove(gpu);
 	config_item_put(item);

@@ -187,6 +187,8 @@ struct sim_nvlink;
  * @alive: see @enabled
  * @bus: where it is; this and @devfn do not change while enabled
  * @devfn: its number there
+ * @watched: the root port's bus, once an error was sent there; guarded by
+ *	pci_rescan_remove_lock
  * @debugfs: its folder
  * @train_work: ends a training
  * @reset_work: a reset from outside
@@ -252,6 +254,7 @@ struct sim_gpu {
 	struct rw_semaphore alive;
 	struct sim_bus *bus;
 	unsigned int devfn;
+	struct sim_bus *watched;
 	struct dentry *debugfs;
 	struct delayed_work train_work;
 	struct delayed_work reset_work;
@@ -320,7 +323,8 @@ const struct sim_preset *sim_preset_find(const char *name);
 struct pci_dev *sim_bus_find_stock(struct sim_gpu *gpu);
 int sim_bus_join(struct sim_gpu *gpu, struct pci_dev *stock);
 void sim_bus_leave(struct sim_gpu *gpu);
-int sim_bus_watch(struct pci_bus *bus);
+int sim_bus_watch(struct sim_gpu *gpu, struct pci_bus *bus);
+void sim_bus_unpin(void);
 struct pci_dev *sim_bus_function(struct sim_gpu *gpu);
 struct sim_gpu *sim_bus_gpu_at(u64 start, u64 bytes);
 struct sim_gpu *sim_bus_gpu_of(struct pci_dev *pdev);

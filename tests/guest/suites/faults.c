@@ -4,7 +4,9 @@
  * arrives at its services and at user space; and a device that is pulled from under a client.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -249,11 +251,73 @@ static void aer_fatal_without_recovery(void)
 	}
 }
 
+/* The kernel's own injector, which puts its config accessors over those of both buses. */
+static void ft_inject_correctable(void)
+{
+	struct {
+		uint8_t bus, dev, fn;
+		uint32_t uncorrectable, correctable, header[4], domain;
+	} error = {.correctable = 1};
+	unsigned int domain, bus, dev, fn;
+	int fd = open("/dev/aer_inject", O_WRONLY | O_CLOEXEC);
+
+	OK(fd >= 0, "/dev/aer_inject: %s", strerror(errno));
+	OK(sscanf(gpu.bdf, "%x:%x:%x.%x", &domain, &bus, &dev, &fn) == 4, "BDF");
+	error.domain = domain;
+	error.bus = bus;
+	error.dev = dev;
+	error.fn = fn;
+	EQ(write(fd, &error, sizeof(error)), sizeof(error), "aer_inject: %s", strerror(errno));
+	close(fd);
+}
+
+static void ft_await_counted(uint64_t n, const char *what)
+{
+	for (int i = 0; i < 500 && ft_counted("cor") != n; i++)
+		ktap_sleep(0.01);
+	EQ(ft_counted("cor"), n, "correctable errors, %s", what);
+}
+
+/*
+ * While it is loaded the simulator's accessors are beneath its own. GPUs come and go all the same;
+ * the module stays, and goes when nobody knows its accessors any more.
+ */
+static void accessors_over_ours(void)
+{
+	uint64_t counted;
+
+	ft_make();
+	counted = ft_counted("cor");
+	sim_fault(gpu.name, "aer", "correctable");
+	ft_await_counted(counted + 1, "by the simulator");
+	EQ(pci_module_insert("aer_inject"), 0, "modprobe aer_inject");
+	ft_inject_correctable();
+	ft_await_counted(counted + 2, "by aer_inject");
+	for (int i = 0; i < 3; i++) {
+		sim_set(gpu.name, "enable", "0");
+		EQ(pci_attr_number(gpu.bdf, "device"), 0x1110, "round %d: disabled", i);
+		sim_set(gpu.name, "enable", "1");
+		EQ(pci_attr_number(gpu.bdf, "device"), 0x2941, "round %d: enabled", i);
+		EQ(pci_reset(gpu.bdf), 0, "round %d: reset: errno", i);
+	}
+	sim_remove_all();
+	EQ(pci_module_remove("cohgpu_sim"), EWOULDBLOCK, "delete_module beneath aer_inject: errno");
+	EQ(pci_module_remove("aer_inject"), 0, "delete_module of aer_inject: errno");
+	ft_make();
+	vfio_open(&gpu.vfio, gpu.bdf);
+	vfio_close(&gpu.vfio);
+	sim_remove_all();
+	EQ(pci_module_remove("cohgpu_sim"), 0, "delete_module: errno");
+	EQ(util_write("/sys/bus/pci/rescan", "1"), 0, "rescan: errno");
+	EQ(pci_attr_number(gpu.bdf, "device"), 0x1110, "without the module");
+	sim_load();
+}
+
 static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("aer_correctable", aer, 0), KTAP_CASE_ARG("aer_uncorrectable", aer, 1),
 	KTAP_CASE_ARG("aer_fatal", aer, 2),	  KTAP_CASE(aer_masked),
 	KTAP_CASE(aer_fatal_while_mapped),	  KTAP_CASE_SLOW(aer_fatal_without_recovery, 150),
-	KTAP_CASE(unplug_while_mapped),
+	KTAP_CASE(unplug_while_mapped),		  KTAP_CASE(accessors_over_ours),
 };
 
 int main(int argc, char **argv)
