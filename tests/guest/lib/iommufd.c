@@ -13,6 +13,7 @@
 #define VFIO_BIND_IOMMUFD    _IO(VFIO_TYPE, VFIO_BASE + 18)
 #define VFIO_ATTACH_IOAS     _IO(VFIO_TYPE, VFIO_BASE + 19)
 #define VFIO_FEATURE_DMA_BUF 11
+#define VFIO_BIND_FLAG_TOKEN 1
 
 #define IOMMUFD_IO(nr)	_IO(';', nr)
 #define IOMMU_ALLOC	IOMMUFD_IO(0x81)
@@ -116,6 +117,26 @@ int iommufd_open(struct vfio_dev *v, const char *bdf)
 		err = iommufd_attach(v, alloc.id);
 	if (err)
 		vfio_close(v);
+	return err;
+}
+
+int iommufd_open_token(struct vfio_dev *v, const char *bdf)
+{
+	static const uint8_t token[16] = {0xbd, 0x8d, 0x9d};
+	struct bind_iommufd bind = {
+		.argsz = sizeof(bind),
+		.flags = VFIO_BIND_FLAG_TOKEN,
+		.token = (uintptr_t)token,
+	};
+	int err = 0;
+
+	snprintf(v->bdf, sizeof(v->bdf), "%s", bdf);
+	v->group = -1;
+	v->container = bind.iommufd = open("/dev/iommu", O_RDWR | O_CLOEXEC);
+	v->fd = cdev_open(bdf);
+	if (v->container < 0 || v->fd < 0 || ioctl(v->fd, VFIO_BIND_IOMMUFD, &bind))
+		err = errno;
+	vfio_close(v);
 	return err;
 }
 

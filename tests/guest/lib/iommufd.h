@@ -17,7 +17,9 @@ struct iommufd_range {
 
 /* /dev/vfio/devices/vfioN of @bdf bound to a new iommufd with one address space. */
 int iommufd_open(struct vfio_dev *v, const char *bdf);
-/* The same, with the iommufd and the address space of another; v->bdf says of what. */
+/* Bound with a VF token, and closed again. */
+int iommufd_open_token(struct vfio_dev *v, const char *bdf);
+/* The same as iommufd_open(), with the iommufd and the address space of another; v->bdf says of what. */
 int iommufd_join(struct vfio_dev *v, const struct vfio_dev *other);
 /* Map a dma-buf at @iova of the device's address space; unmap what was mapped there. */
 int iommufd_map_file(const struct vfio_dev *v, int file, uint64_t start, uint64_t length,

@@ -31,6 +31,9 @@ static void fw_accepted(const char *preset, const char *total, uint64_t usemem, 
 	vfio_cfg_set64(&gpu.vfio, PCI_BASE_ADDRESS_4, UINT64_MAX);
 	EQ(vfio_cfg64(&gpu.vfio, PCI_BASE_ADDRESS_4), ~(bar4 - 1) | 0xc, "size %s: BAR4 sized",
 	   total);
+	vfio_cfg_set64(&gpu.vfio, PCI_BASE_ADDRESS_2, UINT64_MAX);
+	EQ(vfio_cfg64(&gpu.vfio, PCI_BASE_ADDRESS_2), ~(bar2 - 1) | 0xc, "size %s: BAR2 sized",
+	   total);
 }
 
 static void G13_65_GiB_and_100_MiB(void)

@@ -4,8 +4,10 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "gpu.h"
+#include "iommufd.h"
 
 #define REGION_RW    (VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE)
 #define REGION_FLAGS (REGION_RW | VFIO_REGION_INFO_FLAG_MMAP | VFIO_REGION_INFO_FLAG_CAPS)
@@ -259,6 +261,92 @@ static void faulting_structure(void)
 	EQ(ioctl(g.vfio.fd, VFIO_DEVICE_GET_REGION_INFO, NULL) ? errno : 0, EFAULT, "NULL: errno");
 }
 
+/* What is asked of a device that has nothing to do with windows: the answer, or -errno. */
+struct region_answers {
+	int feature[16][3], irq[VFIO_PCI_NUM_IRQS], rom, vga;
+};
+
+static int region_feature(const struct gpu *g, uint32_t feature, uint32_t what)
+{
+	struct vfio_device_feature f = {.argsz = sizeof(f),
+					.flags = VFIO_DEVICE_FEATURE_PROBE | what | feature};
+
+	return ioctl(g->vfio.fd, VFIO_DEVICE_FEATURE, &f) ? -errno : 0;
+}
+
+static void region_ask(struct gpu *g, const char *driver, struct region_answers *a)
+{
+	static const uint32_t what[] = {0, VFIO_DEVICE_FEATURE_GET, VFIO_DEVICE_FEATURE_SET};
+	struct vfio_region r;
+
+	pci_bind(g->bdf, driver);
+	vfio_open(&g->vfio, g->bdf);
+	for (uint32_t i = 0; i < ARRAY_LEN(a->feature); i++)
+		for (size_t k = 0; k < ARRAY_LEN(what); k++)
+			a->feature[i][k] = region_feature(g, i, what[k]);
+	for (uint32_t i = 0; i < VFIO_PCI_NUM_IRQS; i++) {
+		struct vfio_irq_info info = {.argsz = sizeof(info), .index = i};
+		int err = ioctl(g->vfio.fd, VFIO_DEVICE_GET_IRQ_INFO, &info) ? errno : 0;
+
+		a->irq[i] = err ? -err : (int)(info.flags << 8 | info.count);
+	}
+	a->rom = -vfio_region_info(&g->vfio, VFIO_PCI_ROM_REGION_INDEX, &r);
+	a->vga = -vfio_region_info(&g->vfio, VFIO_PCI_VGA_REGION_INDEX, &r);
+	vfio_close(&g->vfio);
+	EQ(pci_unbind(g->bdf), 0, "unbind: errno");
+}
+
+/* Features, interrupts, regions that are not there: as with vfio-pci. */
+static void rest_as_vfio_pci(void)
+{
+	struct region_answers want, got;
+	struct gpu g;
+
+	gpu_bind(&g, &(struct gpu_want){.preset = "tiny"});
+	ktap_note()[0] = 0;
+	EQ(pci_module_insert("vfio-pci"), 0, "modprobe vfio-pci");
+	region_ask(&g, "vfio-pci", &want);
+	region_ask(&g, pci_driver_name(), &got);
+	for (size_t i = 0; i < ARRAY_LEN(want.feature); i++)
+		for (size_t k = 0; k < ARRAY_LEN(want.feature[0]); k++)
+			EQ(got.feature[i][k], want.feature[i][k], "feature %zu, probe %zu", i, k);
+	for (size_t i = 0; i < VFIO_PCI_NUM_IRQS; i++)
+		EQ(got.irq[i], want.irq[i], "interrupt %zu", i);
+	EQ(got.rom, want.rom, "ROM");
+	EQ(got.vga, want.vga, "VGA");
+	/* A function without virtual ones has no token; what is there has to be there. */
+	EQ(want.feature[VFIO_DEVICE_FEATURE_PCI_VF_TOKEN][2], -ENOTTY, "VF token");
+	EQ(want.feature[VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY][2], 0, "low power");
+}
+
+/* Who gives a token for a function that has none is refused, by name or by iommufd. */
+static void vf_token(void)
+{
+	static const char *const args[] = {" vf_token=bd8d9d2b-5a5f-4f5a-a211-f591514ba1f3",
+					   " vf_token=bd8d", " other=1"};
+	struct gpu g;
+	char name[96];
+
+	gpu_tiny(&g);
+	if (g.vfio.group < 0) {
+		vfio_close(&g.vfio);
+		EQ(iommufd_open_token(&g.vfio, g.bdf), EINVAL, "bind with a token: errno");
+		return;
+	}
+	close(g.vfio.fd);
+	for (size_t i = 0; i < ARRAY_LEN(args); i++) {
+		snprintf(name, sizeof(name), "%s%s", g.bdf, args[i]);
+		EQ(ioctl(g.vfio.group, VFIO_GROUP_GET_DEVICE_FD, name) < 0 ? errno : 0, EINVAL,
+		   "%s: errno", name);
+	}
+	snprintf(name, sizeof(name), "%s0", g.bdf);
+	EQ(ioctl(g.vfio.group, VFIO_GROUP_GET_DEVICE_FD, name) < 0 ? errno : 0, ENODEV, "%s: errno",
+	   name);
+	snprintf(name, sizeof(name), "%s  ", g.bdf);
+	g.vfio.fd = ioctl(g.vfio.group, VFIO_GROUP_GET_DEVICE_FD, name);
+	OK(g.vfio.fd >= 0, "%s: %s", name, strerror(errno));
+}
+
 static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("gh200_96", preset, 0),
 	KTAP_CASE_ARG("gh200_144", preset, 1),
@@ -275,6 +363,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(argsz_without_room),
 	KTAP_CASE(argsz_with_room),
 	KTAP_CASE(faulting_structure),
+	KTAP_CASE(rest_as_vfio_pci),
+	KTAP_CASE(vf_token),
 };
 
 int main(int argc, char **argv)
