@@ -323,7 +323,7 @@ static void reset_hammer(void *arg)
 		default:
 			vfio_flr(&gpu.vfio);
 		}
-		ktap_sleep(0.03);
+		ktap_sleep(ktap_sanitized() ? 0.3 : 0.03);
 	}
 }
 
