@@ -17,6 +17,7 @@
 
 #include <linux/jiffies.h>
 #include <linux/kprobes.h>
+#include <linux/mm_types.h>
 #include <linux/ptrace.h>
 #include <linux/sched.h>
 
@@ -31,6 +32,7 @@ enum sim_ras_entry { SIM_RAS_PTE, SIM_RAS_PMD, SIM_RAS_PUD };
  * @start: number of the argument that tells where
  * @bytes: number of the one that tells how much, 0: one @entry
  * @entry: see @bytes
+ * @action: number of the argument that is a struct mmap_action with both, or 0
  * @frames: @start is in page frames
  */
 struct sim_ras_probe {
@@ -38,6 +40,7 @@ struct sim_ras_probe {
 	int start;
 	int bytes;
 	enum sim_ras_entry entry;
+	int action;
 	bool frames;
 };
 
@@ -66,6 +69,10 @@ static struct sim_ras_probe sim_ras_probes[] = {
 		      .frames = true),
 	SIM_RAS_PROBE("remap_pfn_range_notrack", .start = 2, .bytes = 3,
 		      .frames = true),
+#ifdef COHGPU_HAVE_MMAP_ACTION
+	/* The same, where there is no PAT and the compiler leaves one of them. */
+	SIM_RAS_PROBE("remap_pfn_range_complete", .action = 1, .frames = true),
+#endif
 	SIM_RAS_PROBE("memremap", .start = 0, .bytes = 1),
 	SIM_RAS_PROBE("ioremap", .start = 0, .bytes = 1),
 	SIM_RAS_PROBE("ioremap_prot", .start = 0, .bytes = 1),
@@ -119,20 +126,38 @@ static u64 sim_ras_entry_bytes(enum sim_ras_entry entry)
 	}
 }
 
+/* What a function that is entered with @regs will map. */
+static void sim_ras_range(const struct sim_ras_probe *ras,
+			  struct pt_regs *regs, u64 *start, u64 *bytes)
+{
+	if (ras->action) {
+#ifdef COHGPU_HAVE_MMAP_ACTION
+		const struct mmap_action *action =
+			(void *)regs_get_kernel_argument(regs, ras->action);
+
+		*start = action->remap.start_pfn;
+		*bytes = action->remap.size;
+#endif
+	} else {
+		*start = regs_get_kernel_argument(regs, ras->start);
+		*bytes = ras->bytes ?
+				 regs_get_kernel_argument(regs, ras->bytes) :
+				 sim_ras_entry_bytes(ras->entry);
+	}
+	/* A pfn_t has flags in the bits that this shifts out. */
+	if (ras->frames)
+		*start <<= PAGE_SHIFT;
+}
+
 static int sim_ras_hit(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct sim_ras_probe *ras = container_of(probe, struct sim_ras_probe,
 						 probe);
-	u64 start = regs_get_kernel_argument(regs, ras->start);
-	u64 bytes = sim_ras_entry_bytes(ras->entry);
 	struct sim_gpu *gpu;
 	unsigned long flags;
+	u64 start, bytes;
 
-	if (ras->bytes)
-		bytes = regs_get_kernel_argument(regs, ras->bytes);
-	/* A pfn_t has flags in the bits that this shifts out. */
-	if (ras->frames)
-		start <<= PAGE_SHIFT;
+	sim_ras_range(ras, regs, &start, &bytes);
 	if (READ_ONCE(sim_ras_own_task) == current)
 		return 0;
 
