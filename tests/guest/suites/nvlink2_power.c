@@ -107,12 +107,48 @@ static void device_tree(void)
 	}
 }
 
+/* P14: Debian's 7.2 is preemptible, and mm_iommu_is_devmem() keeps its RCU read lock. */
+static bool kernel_keeps_rcu(void)
+{
+	return ktap_kernel("7.2");
+}
+
+static void need_dma_target(void)
+{
+	if (kernel_keeps_rcu())
+		ktap_skip("with this kernel GPU memory must be no DMA target");
+}
+
+/* There the driver registers nothing, so that nobody can register the mapping, and says why. */
+static void P14_no_dma_target(void)
+{
+	const uint64_t bytes = 256 * KiB;
+	int log;
+	char *p;
+
+	if (!kernel_keeps_rcu())
+		ktap_skip("this kernel gives the RCU read lock back");
+	/* It finds out once. */
+	EQ(pci_module_remove(NVLINK_DRIVER), 0, "removing the driver");
+	EQ(pci_module_insert(NVLINK_DRIVER), 0, "loading it again");
+	log = util_log_mark();
+	nvlink_open(&nv, &one_link);
+	tce_window(&nv.gpu.vfio);
+	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, bytes);
+	p[0] = 1;
+	EQ(tce_register(&nv.gpu.vfio, p, bytes), EFAULT, "registering");
+	OK(util_log_has(log, (const char *const[]){"GPU memory as a DMA target: ",
+						   "mm_iommu_is_devmem()", NULL}),
+	   "not in the log: why it is no DMA target");
+}
+
 /* P4: CPU, device and another device's DMA see the same bytes, 1 GiB into the memory. */
 static void P4_dma_and_cpu_agree(void)
 {
 	const uint64_t bytes = 1 * MiB, at = 1 * GiB;
 	char *p;
 
+	need_dma_target();
 	nvlink_open(&nv, &one_link);
 	edu_open(&edu, nv.gpu.vfio.container);
 	tce_window(&nv.gpu.vfio);
@@ -139,6 +175,7 @@ static void askew_is_not_registered(void)
 	const uint64_t bytes = 1 * MiB, page = util_page();
 	char *p;
 
+	need_dma_target();
 	nvlink_open(&nv, &one_link);
 	tce_window(&nv.gpu.vfio);
 	p = nvlink_map(&nv, GiB, bytes, page);
@@ -158,6 +195,7 @@ static void P3_overlap(void)
 	const uint64_t bytes = 256 * KiB;
 	char *p, *q;
 
+	need_dma_target();
 	nvlink_open(&nv, &one_link);
 	p = nvlink_map(&nv, 0, bytes, 0);
 	p = mmap(p, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
@@ -191,6 +229,7 @@ static void P7_unmapped_while_registered(void)
 	const uint64_t bytes = 256 * KiB;
 	void *p;
 
+	need_dma_target();
 	nvlink_open(&nv, &one_link);
 	tce_window(&nv.gpu.vfio);
 	p = nvlink_map(&nv, 0, bytes, 0);
@@ -217,6 +256,7 @@ static void P7_unmapped_while_in_tces(void)
 	void *p;
 	int err = 0;
 
+	need_dma_target();
 	nvlink_open(&nv, &one_link);
 	tce_window(&nv.gpu.vfio);
 	p = nvlink_map(&nv, 0, bytes, 0);
@@ -476,6 +516,7 @@ int main(int argc, char **argv)
 {
 	static const struct ktap_case cases[] = {
 		KTAP_CASE(device_tree),
+		KTAP_CASE(P14_no_dma_target),
 		KTAP_CASE(P4_dma_and_cpu_agree),
 		KTAP_CASE(askew_is_not_registered),
 		KTAP_CASE(P3_overlap),

@@ -192,7 +192,8 @@ static void missing_facilities(void)
 		{"6.1",
 		 "this kernel is without huge-mappings iommufd pasid dma-buf memory-failure\n"},
 		{"6.12", "this kernel is without iommufd pasid dma-buf memory-failure\n"},
-		{"7.2", NULL},
+		{"7.2-debug", NULL},
+		{"7.2", "this kernel is without iommufd pasid\n"},
 	};
 	size_t i = 0;
 	int log;
