@@ -168,18 +168,30 @@ static int sim_bus_write(struct pci_bus *bus, unsigned int devfn, int where,
 	return ret;
 }
 
-/*
- * The GPU that @pdev is; the caller holds pci_rescan_remove_lock, or
- * rcu_read_lock() while it needs the answer.
- */
+/* The GPU that @pdev is; the caller holds pci_rescan_remove_lock. */
 struct sim_gpu *sim_bus_gpu_of(struct pci_dev *pdev)
 {
 	struct sim_bus *entry = sim_bus_find(pdev->bus);
 	struct sim_gpu *gpu;
 
-	gpu = entry ? rcu_dereference_check(entry->gpu, true) : NULL;
+	gpu = entry ? rcu_dereference_protected(entry->gpu, true) : NULL;
 	return gpu && gpu->devfn == pdev->devfn ? gpu : NULL;
 }
+
+/* Is @pdev a GPU on NVLink, of those that are played? */
+bool sim_bus_plays_nvlink(struct pci_dev *pdev)
+{
+	struct sim_bus *entry = sim_bus_find(pdev->bus);
+	struct sim_gpu *gpu;
+	bool plays;
+
+	rcu_read_lock();
+	gpu = entry ? rcu_dereference(entry->gpu) : NULL;
+	plays = gpu && gpu->devfn == pdev->devfn && gpu->links;
+	rcu_read_unlock();
+	return plays;
+}
+EXPORT_SYMBOL_GPL(sim_bus_plays_nvlink);
 
 /* The GPU whose memory has a part in the range; under rcu_read_lock(). */
 struct sim_gpu *sim_bus_gpu_at(u64 start, u64 bytes)

@@ -504,11 +504,6 @@ static struct config_item *sim_control_make(struct config_group *group,
 {
 	struct sim_gpu *gpu;
 
-	if (!strcmp(name, SIM_PLATFORM)) {
-		pr_err("%s: mkdir: must be a name that debugfs has no other folder of\n",
-		       name);
-		return ERR_PTR(-EINVAL);
-	}
 	gpu = kzalloc(sizeof(*gpu), GFP_KERNEL);
 	if (!gpu)
 		return ERR_PTR(-ENOMEM);

@@ -471,11 +471,9 @@ void sim_faults_remove(struct sim_gpu *gpu)
 void sim_faults_init(void)
 {
 	sim_faults_root = debugfs_create_dir("cohgpu", NULL);
-	sim_platform_init(sim_faults_root);
 }
 
 void sim_faults_exit(void)
 {
-	sim_platform_exit();
 	debugfs_remove_recursive(sim_faults_root);
 }

@@ -13,7 +13,6 @@
  *	persona.c	config space
  *	firmware.c	properties on the function
  *	nvlink.c	a V100's bridges, and the nodes that tie them together
- *	platform.c	what a POWER9 kernel would do for a driver
  *	device.c	trainings and resets
  *	memory.c	device memory, its device's side, early writes
  *	ras.c		early mappings

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a POWER9 kernel does for a driver of GPUs on NVLink, played: functions
- * by the names that Linux has or had for them, so that a driver which looks
- * them up finds these. What they were asked is told in debugfs, which can also
- * make them refuse.
+ * cohgpu-sim-power: what a POWER9 kernel does for a driver of GPUs on NVLink,
+ * played. Functions by the names that Linux has or had for them, so that a
+ * driver which looks them up finds these, while this module is loaded. What
+ * they were asked is told in debugfs, which can also make them refuse.
  *
  *	lpars		guests that GPUs are mapped to: "BDF LPID", a line each
  *	lpar_calls	"map N", "unmap N", "odd N": calls out of turn,
@@ -20,12 +20,13 @@
  * physical address and length, not from its user address. And to give one
  * back succeeds while a container has it, which can go on to map it.
  */
-#define pr_fmt(fmt) "cohgpu-sim: " fmt
+#define pr_fmt(fmt) "cohgpu-sim-power: " fmt
 
 #include <linux/debugfs.h>
 #include <linux/list.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/pci.h>
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
@@ -73,19 +74,6 @@ static struct sim_lpar *sim_lpar_find(struct pci_dev *gpu)
 	return NULL;
 }
 
-/* Only what is played has an NPU. */
-static bool sim_lpar_plays(struct pci_dev *gpu)
-{
-	struct sim_gpu *found;
-	bool plays;
-
-	rcu_read_lock();
-	found = sim_bus_gpu_of(gpu);
-	plays = found && found->links;
-	rcu_read_unlock();
-	return plays;
-}
-
 /* May the GPU still translate? Then it is early to take its guest away. */
 static bool sim_lpar_busy(struct pci_dev *gpu)
 {
@@ -101,7 +89,8 @@ int pnv_npu2_map_lpar_dev(struct pci_dev *gpdev, unsigned int lpid,
 	struct sim_lpar *lpar;
 	int ret = 0;
 
-	if (!sim_lpar_plays(gpdev))
+	/* A real one would be left without, and nobody would know. */
+	if (!sim_bus_plays_nvlink(gpdev))
 		return -ENODEV;
 	lpar = kzalloc(sizeof(*lpar), GFP_KERNEL);
 	if (!lpar)
@@ -418,19 +407,32 @@ static void sim_registrations_exit(void)
 }
 #endif
 
-void sim_platform_init(struct dentry *root)
+static struct dentry *sim_platform_folder;
+
+static int __init sim_platform_init(void)
 {
-	struct dentry *folder = debugfs_create_dir(SIM_PLATFORM, root);
+	struct dentry *folder = debugfs_create_dir("cohgpu-power", NULL);
 
 	debugfs_create_file("lpars", 0400, folder, NULL, &sim_lpars_fops);
 	debugfs_create_file("lpar_calls", 0400, folder, NULL,
 			    &sim_lpar_calls_fops);
 	debugfs_create_file("refuse", 0600, folder, NULL, &sim_refuse_fops);
 	sim_registrations_init(folder);
+	sim_platform_folder = folder;
+	return 0;
 }
 
-void sim_platform_exit(void)
+static void __exit sim_platform_exit(void)
 {
+	debugfs_remove_recursive(sim_platform_folder);
 	WARN_ON(!list_empty(&sim_lpars));
 	sim_registrations_exit();
 }
+
+module_init(sim_platform_init);
+module_exit(sim_platform_exit);
+
+MODULE_LICENSE("GPL");
+MODULE_AUTHOR("The cohgpu authors");
+MODULE_DESCRIPTION("What a POWER9 kernel does for drivers of GPUs on NVLink, simulated");
+MODULE_INFO(test, "Y");

@@ -31,8 +31,6 @@
 #define SIM_CONFIG_BYTES 4096
 #define SIM_BARS 2
 #define SIM_PATCHES 12
-/* Beside the GPUs' folders in debugfs. */
-#define SIM_PLATFORM "platform"
 #define SIM_MS_MAX (10 * 60 * MSEC_PER_SEC)
 #define SIM_WITHOUT 160
 #define SIM_NPU_OWN U32_MAX
@@ -328,6 +326,7 @@ void sim_bus_unpin(void);
 struct pci_dev *sim_bus_function(struct sim_gpu *gpu);
 struct sim_gpu *sim_bus_gpu_at(u64 start, u64 bytes);
 struct sim_gpu *sim_bus_gpu_of(struct pci_dev *pdev);
+bool sim_bus_plays_nvlink(struct pci_dev *pdev);
 u32 sim_bus_stock_read(struct sim_gpu *gpu, int where);
 void sim_bus_stock_write(struct sim_gpu *gpu, int where, int size, u32 value);
 void sim_bus_exit(void);
@@ -395,10 +394,6 @@ static inline void sim_tree_unhang(struct device *dev)
 	device_remove_software_node(dev);
 }
 #endif
-
-/* platform.c */
-void sim_platform_init(struct dentry *root);
-void sim_platform_exit(void);
 
 /* device.c */
 void sim_device_init(struct sim_gpu *gpu);

@@ -16,7 +16,7 @@
 #include "power.h"
 #include "story.h"
 
-#define LPARS SIM_DEBUGFS "/platform/lpars"
+#define LPARS SIM_POWER "/lpars"
 
 static struct nvlink nv;
 

@@ -117,4 +117,5 @@ void gpu_cleanup(void)
 	sim_remove_all();
 	if (sim_count())
 		ktap_fail("%d simulated GPUs left", sim_count());
+	EQ(sim_unload_power(), 0, "removing cohgpu_sim_power");
 }

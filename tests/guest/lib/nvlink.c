@@ -8,8 +8,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 
-#define NVLINK_PLATFORM SIM_DEBUGFS "/platform"
-
 void nvlink_suite(void)
 {
 	setenv("COHGPU_DRIVER", NVLINK_DRIVER, 1);
@@ -42,6 +40,7 @@ void nvlink_make(struct nvlink *n, int number, const struct nvlink_want *w)
 
 	if (!number) {
 		sim_load();
+		sim_load_power();
 		pci_driver_load();
 		sim_remove_all();
 		nvlink_platform_calm();
@@ -204,7 +203,7 @@ void nvlink_platform_set(const char *file, const char *value)
 	char path[256];
 	int err;
 
-	snprintf(path, sizeof(path), NVLINK_PLATFORM "/%s", file);
+	snprintf(path, sizeof(path), SIM_POWER "/%s", file);
 	err = util_write(path, value);
 	if (err)
 		ktap_fail("%s = %s: %s", path, value, strerror(err));
@@ -215,7 +214,7 @@ uint64_t nvlink_platform_number(const char *file)
 	char path[256], text[32] = "";
 	int err;
 
-	snprintf(path, sizeof(path), NVLINK_PLATFORM "/%s", file);
+	snprintf(path, sizeof(path), SIM_POWER "/%s", file);
 	err = util_read(path, text, sizeof(text));
 	if (err)
 		ktap_fail("%s: %s", path, strerror(err));
@@ -224,7 +223,7 @@ uint64_t nvlink_platform_number(const char *file)
 
 bool nvlink_platform_real(void)
 {
-	return !util_exists(NVLINK_PLATFORM "/registrations");
+	return !util_exists(SIM_POWER "/registrations");
 }
 
 void nvlink_platform_calm(void)
@@ -243,12 +242,12 @@ bool nvlink_registered(const void *start, uint64_t bytes, uint64_t base)
 
 	snprintf(line, sizeof(line), "0x%" PRIxPTR " 0x%" PRIx64 " 0x%" PRIx64 "\n",
 		 (uintptr_t)start, bytes, base);
-	return util_lines(NVLINK_PLATFORM "/registrations", line) == 1;
+	return util_lines(SIM_POWER "/registrations", line) == 1;
 }
 
 long nvlink_registrations(void)
 {
-	return util_lines(NVLINK_PLATFORM "/registrations", NULL);
+	return util_lines(SIM_POWER "/registrations", NULL);
 }
 
 void nvlink_registrations_are(long n, const char *what)

@@ -24,6 +24,22 @@ void sim_load(void)
 		ktap_fail("modprobe cohgpu-sim: exit status %d, no %s", status, SIM_CONFIGFS);
 }
 
+void sim_load_power(void)
+{
+	int status;
+
+	if (util_exists(SIM_POWER))
+		return;
+	status = pci_module_insert("cohgpu-sim-power");
+	if (status)
+		ktap_fail("modprobe cohgpu-sim-power: exit status %d", status);
+}
+
+int sim_unload_power(void)
+{
+	return util_exists(SIM_POWER) ? pci_module_remove("cohgpu_sim_power") : 0;
+}
+
 void sim_create(const char *gpu)
 {
 	char path[256];

@@ -12,8 +12,12 @@
 
 #define SIM_CONFIGFS "/sys/kernel/config/cohgpu"
 #define SIM_DEBUGFS  "/sys/kernel/debug/cohgpu"
+#define SIM_POWER    "/sys/kernel/debug/cohgpu-power"
 
 void sim_load(void);
+/* What a POWER9 kernel does for a driver, played: a module of its own. */
+void sim_load_power(void);
+int sim_unload_power(void); /* 0 or errno */
 void sim_create(const char *gpu);
 /* 0 or errno. */
 int sim_try_set(const char *gpu, const char *attr, const char *value);

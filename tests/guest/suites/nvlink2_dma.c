@@ -73,6 +73,27 @@ static void registered_for_the_owner_only(void)
 	EQ(nvlink_registrations(), 0, "registrations after munmap");
 }
 
+/* Where the kernel registers nothing, memory can be mapped and used by the CPU. */
+static void no_provider(void)
+{
+	char *p;
+
+	nvlink_make(&nv, 0, &one_link);
+	EQ(sim_unload_power(), 0, "removing the simulated platform");
+	nvlink_bind(&nv);
+	nvlink_open_bound(&nv);
+	p = nvlink_map(&nv, 0, 2 * PIECE, 0);
+	nvlink_agrees(&nv, p, 0, "mapping");
+	munmap(p + PIECE, PIECE);
+	sim_load_power();
+	EQ(nvlink_registrations(), 0, "registrations of what was mapped before");
+	munmap(p, PIECE);
+	p = nvlink_map(&nv, 0, PIECE, 0);
+	OK(nvlink_registered(p, PIECE, nv.gpu.mem_base), "mapped afterwards: not registered");
+	EQ(sim_unload_power(), EWOULDBLOCK, "removing what has a registration");
+	munmap(p, PIECE);
+}
+
 /* P3: a refusal is an error of mmap(), and nothing else. */
 static void P3_registration_refused(void)
 {
@@ -302,6 +323,7 @@ int main(int argc, char **argv)
 	static const struct ktap_case cases[] = {
 		KTAP_CASE(P4_registered_where_it_lies),
 		KTAP_CASE(registered_for_the_owner_only),
+		KTAP_CASE(no_provider),
 		KTAP_CASE(P3_registration_refused),
 		KTAP_CASE(askew_is_not_registered),
 		KTAP_CASE(aligned_to_the_largest_page),

@@ -318,8 +318,8 @@ static void container_v1(void)
 	munmap(ram, bytes);
 }
 
-#define LPARS SIM_DEBUGFS "/platform/lpars"
-#define CALLS SIM_DEBUGFS "/platform/lpar_calls"
+#define LPARS SIM_POWER "/lpars"
+#define CALLS SIM_POWER "/lpar_calls"
 
 /* The LPID that the platform was told for this GPU; 0: none. */
 static unsigned int lpid_of(const char *bdf)
@@ -391,6 +391,43 @@ static void guest_tracepoints(void)
 		OK(strstr(line, ": 0"), "result: %s", line);
 	}
 	trace_stop();
+}
+
+/*
+ * A kernel that cannot map a GPU to a guest opens it without one only, and says what it lacks. When
+ * that comes, as in a module, it is found.
+ */
+static void no_provider(void)
+{
+	const char *const words[] = {"pnv_npu2_map_lpar_dev()", "pnv_npu2_unmap_lpar_dev()", NULL};
+	const uint64_t bytes = 256 * KiB;
+	struct power_guest g;
+	int mark;
+	void *p;
+
+	guest_make(&g);
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_make(&other, 1, &next_link);
+	EQ(sim_unload_power(), 0, "removing the simulated platform");
+	nvlink_bind(&nv);
+	nvlink_bind(&other);
+	nvlink_open_bound(&nv);
+	/* What is registered keeps what the driver has found by now. */
+	p = nvlink_map(&nv, 0, bytes, 0);
+	nvlink_agrees(&nv, p, 0, "mapping, without a guest");
+	mark = util_log_mark();
+	EQ(power_open(&other.gpu.vfio, other.gpu.bdf, 2, &g), EOPNOTSUPP, "open with a guest");
+	OK(util_log_has(mark, words), "the log does not say what the kernel lacks");
+	power_close(&other.gpu.vfio, &g);
+	sim_load_power();
+	EQ(power_open(&other.gpu.vfio, other.gpu.bdf, 2, &g), 0, "open, when it came: errno");
+	OK(lpid_of(other.gpu.bdf), "no LPID");
+	EQ(sim_unload_power(), EWOULDBLOCK, "removing what has a guest");
+	power_close(&other.gpu.vfio, &g);
+	guest_end(&g);
+	munmap(p, bytes);
+	nvlink_close(&nv);
+	nothing_out_of_turn();
 }
 
 /* P6: the number of a guest that went is nobody else's while the GPU has it. */
@@ -526,6 +563,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(no_guest_no_call),
 		KTAP_CASE(guest_mapped_while_open),
 		KTAP_CASE(guest_tracepoints),
+		KTAP_CASE(no_provider),
 		KTAP_CASE(P6_guest_goes_first),
 		KTAP_CASE(P8_guest_refused),
 		KTAP_CASE(guest_not_given_back),

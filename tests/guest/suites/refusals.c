@@ -219,29 +219,15 @@ static void faults_while_disabled(void)
 	}
 }
 
-/* A GPU's folder in debugfs has its name, and one is taken. */
-static void reserved_name(void)
-{
-	const char *const words[] = {"cohgpu-sim: platform: mkdir: ", "must be a name", NULL};
-	int log;
-
-	rf_make();
-	log = util_log_mark();
-	EQ(mkdir(SIM_CONFIGFS "/platform", 0755), -1, "mkdir");
-	EQ(errno, EINVAL, "mkdir: errno");
-	OK(util_log_has(log, words), "no line that says why");
-	EQ(sim_count(), 1, "GPUs");
-}
-
 /* What POWER9's kernel does for a driver is no GPU's. */
-static void platform(void)
+static void power(void)
 {
-	const char *const words[] = {"cohgpu-sim: refuse all: ", "must be none, lpar", NULL};
+	const char *const words[] = {"cohgpu-sim-power: refuse all: ", "must be none, lpar", NULL};
 	int log;
 
-	rf_make();
+	sim_load_power();
 	log = util_log_mark();
-	EQ(util_write(SIM_DEBUGFS "/platform/refuse", "all"), EINVAL, "refuse = all: errno");
+	EQ(util_write(SIM_POWER "/refuse", "all"), EINVAL, "refuse = all: errno");
 	OK(util_log_has(log, words), "no line that says why");
 }
 
@@ -392,8 +378,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(of_another),
 	KTAP_CASE(none_free),
 	KTAP_CASE(has_a_driver),
-	KTAP_CASE(platform),
-	KTAP_CASE(reserved_name),
+	KTAP_CASE(power),
 };
 
 int main(int argc, char **argv)
