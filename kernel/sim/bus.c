@@ -54,7 +54,10 @@ struct sim_bus {
 	struct sim_gpu __rcu *gpu;
 };
 
-/* All but @gpu change under pci_rescan_remove_lock, too. Grows under pci_rescan_remove_lock, shrinks only in sim_bus_exit(). */
+/*
+ * Grows under pci_rescan_remove_lock, as all but @gpu changes in what is in it,
+ * and shrinks only in sim_bus_exit().
+ */
 static LIST_HEAD(sim_buses);
 
 static struct sim_bus *sim_bus_find(struct pci_bus *bus)
