@@ -9,6 +9,7 @@
  * KERNEL_REFUSES=D  driver D takes no device, and the simulator no such value
  * KERNEL_LIVE=1     on a running machine: steps only, their effect is the real kernel's
  * KERNEL_STEPS=F    the number of steps is left in file F
+ * KERNEL_OVERRUN=F  while there is a file F, which this takes away, the log has run over
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -196,6 +197,22 @@ ssize_t write(int fd, const void *buf, size_t size)
 	length = ret ? syscall(SYS_write, fd, buf, size) : (ssize_t)size;
 	step_ends();
 	return length;
+}
+
+ssize_t read(int fd, void *buf, size_t size)
+{
+	char link[64], path[PATH_MAX];
+	ssize_t length;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = *setting("KERNEL_OVERRUN") ? readlink(link, path, sizeof(path) - 1) : -1;
+	path[length < 0 ? 0 : length] = 0;
+	if (in_tree(path) && strstr(path, "/dev/kmsg") &&
+	    !syscall(SYS_unlinkat, AT_FDCWD, setting("KERNEL_OVERRUN"), 0)) {
+		errno = EPIPE;
+		return -1;
+	}
+	return syscall(SYS_read, fd, buf, size);
 }
 
 int rename(const char *from, const char *to)

@@ -3,6 +3,9 @@
 #ifndef COHGPU_ERROR_H
 #define COHGPU_ERROR_H
 
+#include <stdbool.h>
+#include <stdio.h>
+
 enum exit_code {
 	EXIT_OK = 0,
 	EXIT_WARNINGS = 1, /* only with --strict */
@@ -16,5 +19,8 @@ void complain(const char *object, const char *action, const char *reason, ...)
 	__attribute__((format(printf, 3, 4)));
 /* A second line under a complaint: what to do about it. */
 void advise(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Text from outside, which is not to move a terminal's cursor: control bytes as \xNN. */
+void print_plain(FILE *file, const char *text);
 
 #endif

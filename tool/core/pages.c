@@ -223,9 +223,21 @@ static void complete_bash(void)
 	     "}\ncomplete -F _cohgpu cohgpu");
 }
 
+/* In the shells' single quotes: each has its own way with one of these. */
+static void print_quoted(const char *text, const char *quote)
+{
+	for (; *text; text++)
+		if (*text == '\'')
+			fputs(quote, stdout);
+		else
+			putchar(*text);
+}
+
 static void zsh_option(const struct verb_option *o)
 {
-	printf("\t\t\t'--%s%s[%s]", o->name, o->value ? "=" : "", o->help);
+	printf("\t\t\t'--%s%s[", o->name, o->value ? "=" : "");
+	print_quoted(o->help, "'\\''");
+	putchar(']');
 	if (o->kind == WORD_FILE)
 		printf(":%s:_files", o->value);
 	else if (o->choices)
@@ -273,7 +285,9 @@ static void fish_option(const struct verb_option *o)
 		printf(" -xa '%s'", o->choices);
 	else if (o->value)
 		printf(" -x");
-	printf(" -d '%s'\n", o->help);
+	printf(" -d '");
+	print_quoted(o->help, "\\'");
+	puts("'");
 }
 
 static void complete_fish(void)

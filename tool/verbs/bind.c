@@ -41,8 +41,11 @@ static bool bind_step(const char *address, const char *what, const char *path, c
 	out_text(one, "path", path);
 	out_text(one, "text", text);
 	json_object_array_add(bind_steps, one);
-	if (!bind_quiet)
-		printf("%s %-9s %s > %s\n", address, what, text[0] ? text : "\"\"", path);
+	if (!bind_quiet) {
+		printf("%s %-9s ", address, what);
+		print_plain(stdout, text[0] ? text : "\"\"");
+		printf(" > %s\n", path);
+	}
 	return true;
 }
 

@@ -33,8 +33,10 @@ struct examination {
 
 static void print_result(const struct check *check, const struct finding *f, const char *object)
 {
-	printf("%s%s%s  %-18s %-13s %s\n", out_colour(doctor_colours[f->verdict]),
-	       doctor_words[f->verdict], out_colour(OUT_PLAIN), check->id, object, f->text);
+	printf("%s%s%s  %-18s %-13s ", out_colour(doctor_colours[f->verdict]),
+	       doctor_words[f->verdict], out_colour(OUT_PLAIN), check->id, object);
+	print_plain(stdout, f->text);
+	putchar('\n');
 	if (f->verdict >= VERDICT_WARN)
 		printf("      symptom: %s\n      fix: %s\n", check->symptom, check->fix);
 }

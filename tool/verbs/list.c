@@ -8,7 +8,7 @@
 
 static const struct out_column list_columns[] = {
 	{"GPU", "address", false, false, false},
-	{"NAME", "name", false, false, true},
+	{"NAME", "name", false, false, false},
 	{"DRIVER", "driver", false, false, false},
 	{"BEST", "best_driver", false, false, false},
 	{"GROUP", "iommu_group", false, true, false},

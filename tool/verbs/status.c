@@ -38,11 +38,13 @@ static void status_print(struct json_object *gpus)
 		const char *word = out_get_text(one, "status", ""),
 			   *why = out_get_text(one, "why", NULL);
 
-		printf("%s %s%s%s%s%s\n", out_get_text(one, "address", ""),
+		printf("%s %s%s%s%s", out_get_text(one, "address", ""),
 		       out_colour(*word == 'o'	 ? OUT_GREEN
 				  : *word == 'f' ? OUT_RED
 						 : OUT_YELLOW),
-		       word, out_colour(OUT_PLAIN), why ? ": " : "", why ? why : "");
+		       word, out_colour(OUT_PLAIN), why ? ": " : "");
+		print_plain(stdout, why ? why : "");
+		putchar('\n');
 	}
 }
 

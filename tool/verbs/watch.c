@@ -80,8 +80,12 @@ static void tell(struct watch *w, const char *gpu, enum watch_event event, const
 		json_object_put(object);
 	} else {
 		printf("%s %s %s", when, gpu ? gpu : "machine", watch_event_names[event]);
-		if (from || to)
-			printf(": %s%s%s", from ? from : "", from ? " -> " : "", to ? to : "none");
+		if (from || to) {
+			fputs(": ", stdout);
+			print_plain(stdout, from ? from : "");
+			fputs(from ? " -> " : "", stdout);
+			print_plain(stdout, to ? to : "none");
+		}
 		putchar('\n');
 	}
 	/* Somebody waits for it, at a terminal or at the end of a pipe. */

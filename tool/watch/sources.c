@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -141,6 +142,10 @@ void watch_take_log(struct watch *w)
 	       ((got = read(w->log, buf, sizeof(buf) - 1)) > 0 || (got < 0 && errno == EPIPE))) {
 		char *save = NULL;
 
+		/* The kernel says more than we read: what was lost may have been ours. */
+		if (got < 0)
+			fprintf(stderr, "note: the kernel's log ran over, failed memory may have "
+					"been missed\n");
 		buf[got < 0 ? 0 : got] = 0;
 		for (char *line = strtok_r(buf, "\n", &save); line;
 		     line = strtok_r(NULL, "\n", &save))

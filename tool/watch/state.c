@@ -47,15 +47,20 @@ static void read_aer(struct watch_gpu *g)
 		g->aer[kind] = aer_total(&g->gpu, kind);
 }
 
-static unsigned int count_places(void)
+/* The functions on the bus, by name: one that goes while another comes leaves their number. */
+static char *read_places(void)
 {
 	char **names = sys_names(DEVICES);
-	unsigned int count = 0;
+	char *places = NULL;
+	size_t size = 0;
+	FILE *f = open_memstream(&places, &size);
 
-	while (names && names[count])
-		count++;
+	for (char **name = names; f && name && *name; name++)
+		fprintf(f, "%s ", *name);
+	if (f)
+		fclose(f);
 	sys_names_free(names);
-	return count;
+	return places;
 }
 
 static struct watch_gpu *find(struct watch *w, const char *address)
@@ -86,7 +91,7 @@ bool watch_begin(struct watch *w, const struct gpu_set *set, bool all, watch_fn 
 	w->uevents = w->log = -1;
 	w->tell = tell;
 	w->all = all;
-	w->places = count_places();
+	w->places = read_places();
 	for (size_t i = 0; i < set->count; i++)
 		if (!add(w, &set->gpu[i]))
 			return false;
@@ -97,6 +102,8 @@ void watch_end(struct watch *w)
 {
 	free(w->gpu);
 	w->gpu = NULL;
+	free(w->places);
+	w->places = NULL;
 	w->count = 0;
 }
 
@@ -175,16 +182,21 @@ static void look_at(struct watch *w, struct watch_gpu *g)
 		w->tell(w, g->gpu.address, there ? EVENT_CAME : EVENT_GONE, NULL, NULL);
 }
 
-/* A function more or less: which GPUs there are is asked anew. */
+/* Other functions: which GPUs there are is asked anew. */
 static void look_for_more(struct watch *w)
 {
-	unsigned int places = count_places();
+	char *places = w->all ? read_places() : NULL;
 	struct gpu_set set;
+	bool changed;
 
-	if (!w->all || (places == w->places && !w->unsettled))
+	if (!places)
 		return;
-	w->unsettled = places != w->places;
+	changed = !w->places || strcmp(places, w->places);
+	free(w->places);
 	w->places = places;
+	if (!changed && !w->unsettled)
+		return;
+	w->unsettled = changed;
 	gpu_scan(&set);
 	for (size_t i = 0; i < set.count; i++)
 		if (!find(w, set.gpu[i].address) && add(w, &set.gpu[i]))

@@ -51,10 +51,10 @@ typedef void (*watch_fn)(struct watch *watch, const char *gpu, enum watch_event 
 struct watch {
 	struct watch_gpu *gpu;
 	size_t count;
-	bool all;	     /* also GPUs that come later */
-	unsigned int places; /* functions on the bus: another number has it scanned again, */
-	bool unsettled;	     /* and once more after it: one may have been half there */
-	int uevents, log;    /* -1: not to be had */
+	bool all;	  /* also GPUs that come later */
+	char *places;	  /* functions on the bus: other ones have it scanned again, */
+	bool unsettled;	  /* and once more after it: one may have been half there */
+	int uevents, log; /* -1: not to be had */
 	watch_fn tell;
 	void *owner;
 };

@@ -68,3 +68,21 @@ gone sys/bus/pci/devices/$GPU/coherent_memory
 says status/in-tree status
 says status/in-tree-strict status --strict
 says list/in-tree list
+
+# On a narrow terminal a name is not broken into many lines, and a GPU has one.
+on_a_terminal() {
+	script -qec "stty cols 80; COHGPU_SYSROOT=$T '$COHGPU' list" /dev/null >"$WORK/terminal" </dev/null
+	cat "$WORK/terminal"
+	[[ $(wc -l <"$WORK/terminal") == 2 ]]
+}
+tree narrow gh200
+check "a GPU is a line, however narrow the terminal" on_a_terminal
+
+# What comes from outside moves no cursor.
+colourful() {
+	gh200
+	put $DEV/coherent_memory/state $'absent \033[2J\302\233 caf\303\251'
+}
+tree colourful colourful
+says status/control-bytes status
+says list/control-bytes show $'\033]0;title\007'

@@ -133,6 +133,8 @@ tree bench-node with_node
 check "bench maps a dma-buf" measures "$all_measured" $GPU --size 2M
 VFIO_KERNEL=old check "bench says why it maps none" \
 	measures '.gpus[0].results | map(select(.operation == "dma-map").not_measured) | all(test("dma-buf"))' $GPU --size 2M
+VFIO_KERNEL=old check "nor has it a figure of unmapping that" \
+	measures '.gpus[0].results | map(select(.operation == "dma-unmap").not_measured) | all(. == "it was not mapped")' $GPU --size 2M
 VFIO_LOST=1 check "memory that goes away ends no program" \
 	measures '.gpus[0].results | map(select(.operation == "read").not_measured) | all(test("SIGBUS"))' $GPU --size 2M
 tree bench-v100 bound_v100

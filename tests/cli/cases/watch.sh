@@ -2,6 +2,8 @@
 # shellcheck shell=bash disable=SC2086 # no name in a tree has a space
 # watch: a tree changes under it, and each change is told, once.
 
+"${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -shared -fPIC -o "$WORK/kernel.so" "$HERE/kernel.c"
+
 # A line's time is now; golden text has none.
 undated() {
 	sed -E 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z/2026-01-01T00:00:00.000Z/'
@@ -134,6 +136,39 @@ happen() {
 	becomes sys/bus/pci/devices/0009:01:00.0/power_state D3hot
 }
 watches watch/one-of-two 1 0009:01:00.0
+
+# One function goes while another comes: there are as many as before.
+swapped() {
+	mv "$T/sys/bus/pci/devices/0000:00:1f.0" "$WORK/aside.swap"
+	mv "$WORK/fresh.gpu" "$T/sys/bus/pci/devices/0008:01:00.0"
+}
+swap() {
+	watched
+	pci_function 0000:00:1f.0 0x8086 0x2918 0x060100
+	rm -rf "$WORK/fresh.gpu" "$WORK/aside.swap"
+	(T=$WORK/aside grace_gpu 0008:01:00.0 0x2941 5 smmu3.0x0000000011000000 $((185 * GIB)) 0)
+	mv "$WORK/aside/sys/bus/pci/devices/0008:01:00.0" "$WORK/fresh.gpu"
+	rm -rf "$WORK/aside"
+}
+happen() {
+	swapped
+}
+tree watch-swap swap
+watches watch/swapped 1 --interval 700
+
+# The kernel said more than was read.
+overrun() {
+	touch "$WORK/overrun"
+	while [[ -e $WORK/overrun ]]; do sleep 0.05; done
+	echo "3,101,2;Memory failure: 0x420000002: recovery action for pfn map: Recovered" >>"$T/dev/kmsg"
+}
+happen() {
+	overrun
+}
+tree watch-overrun watched
+export LD_PRELOAD=$WORK/kernel.so ASAN_OPTIONS=verify_asan_link_order=0 KERNEL_OVERRUN=$WORK/overrun
+watches watch/overrun 1
+unset LD_PRELOAD ASAN_OPTIONS KERNEL_OVERRUN
 
 tree none host
 says watch/none watch
