@@ -226,6 +226,7 @@ healthy() {
 	put proc/iomem "00000000-ffffffff : System RAM"
 	put dev/kvm "243 1"
 	put dev/iommu ""
+	put usr/share/qemu-efi-aarch64/QEMU_EFI.fd ""
 	put sys/devices/system/node/has_cpu 0
 	put sys/kernel/security/lockdown "none [integrity] confidentiality"
 	put lib/modules/$RELEASE/modules.dep "updates/dkms/nvgrace-gpu-vfio-pci.ko: updates/dkms/vfio-coherent.ko"

@@ -63,6 +63,9 @@ int rule_write(const struct bind_record *record, const char *driver);
 /* As rule_read() had it; NULL: none. */
 int rule_put(const char *address, const char *text);
 const char *rule_path(const char *address);
+const char *record_path(const char *address);
+/* Addresses that have a record or a rule, as sys_names() has its names. */
+char **record_addresses(void);
 
 /* target.c: any spelling of a driver's name made the right one; false without such a driver. */
 bool target_loaded(char *driver, size_t size, const char *given);
@@ -88,5 +91,11 @@ int bind_run(struct bind_plan *plan, bool dry, bind_step_fn step);
 int bind_back(const struct bind_plan *plan, bind_step_fn step);
 /* Makes undone what there is a record of for the GPU; EXIT_NOTHING when there is none. */
 int bind_undo(const struct gpu *gpu, bool dry, bind_step_fn step);
+
+/*
+ * forget.c: forgets records and rules of functions that are no more: of the GPU that word names in
+ * full, or with "all" of every one. Nothing else is changed. EXIT_NOTHING when there are none.
+ */
+int bind_forget(const char *word, bool dry, bind_step_fn step);
 
 #endif

@@ -17,7 +17,7 @@
 #define VERSION 1
 #define PROGRAM "/usr/sbin/cohgpu"
 
-static const char *record_path(const char *address)
+const char *record_path(const char *address)
 {
 	static char path[64];
 
@@ -137,4 +137,42 @@ int rule_put(const char *address, const char *text)
 	if (!text)
 		return remove_both(rule_path(address));
 	return ret ? ret : sys_replace(rule_path(address), text);
+}
+
+/* The address in a file's name between these two; "" when it has another name. */
+static void address_in(char *address, const char *name, const char *before, const char *after)
+{
+	size_t begin = strlen(before), length = strlen(name), end = strlen(after);
+
+	address[0] = 0;
+	if (length > begin + end && length - begin - end < GPU_ADDRESS &&
+	    !strncmp(name, before, begin) && !strcmp(name + length - end, after))
+		snprintf(address, GPU_ADDRESS, "%.*s", (int)(length - begin - end), name + begin);
+}
+
+char **record_addresses(void)
+{
+	static const char *const kinds[][3] = {{RECORDS, "", ".json"},
+					       {RULES, "90-cohgpu-", ".rules"}};
+	char **all = calloc(1, sizeof(*all)), **more;
+	size_t count = 0;
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++) {
+		char **names = sys_names(kinds[k][0]), address[GPU_ADDRESS];
+
+		for (char **name = names; name && *name; name++) {
+			address_in(address, *name, kinds[k][1], kinds[k][2]);
+			for (size_t i = 0; i < count; i++)
+				if (!strcmp(all[i], address))
+					address[0] = 0;
+			more = address[0] ? realloc(all, (count + 2) * sizeof(*all)) : NULL;
+			if (!more)
+				continue;
+			all = more;
+			all[count++] = strdup(address);
+			all[count] = NULL;
+		}
+		sys_names_free(names);
+	}
+	return all;
 }

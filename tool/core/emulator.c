@@ -77,3 +77,19 @@ unsigned int emulator_version(const char *path)
 		return 0;
 	return 100 * major + minor;
 }
+
+const char *emulator_firmware(bool *installed)
+{
+	static const char *const places[] = {
+		"/usr/share/qemu-efi-aarch64/QEMU_EFI.fd",
+		"/usr/share/edk2/aarch64/QEMU_EFI.fd",
+		"/usr/share/qemu/edk2-aarch64-code.fd",
+	};
+
+	*installed = true;
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		if (sys_exists(places[i]))
+			return places[i];
+	*installed = false;
+	return places[0];
+}

@@ -11,6 +11,9 @@
 #define EMULATOR       "/usr/bin/qemu-system-aarch64"
 #define EMULATOR_POWER "/usr/bin/qemu-system-ppc64"
 
+/* UEFI for "virt" as it is installed here, or where Debian has it; *installed tells. */
+const char *emulator_firmware(bool *installed);
+
 /* A version as 100 * major + minor; 0 when there is none. */
 unsigned int emulator_version(const char *path);
 

@@ -10,7 +10,12 @@
 #define RESMEM_MIN   (1ULL << 30)
 #define USEMEM_ALIGN (512ULL << 20)
 #define MEMORY_MAX   (1ULL << 44)
-#define GPUS_MAX     PLAN_BRIDGES
+/* Of QEMU's machine "virt", in this order above the RAM. */
+#define RAM_UNIT (1ULL << 30)
+#define RAM_LOW	 (256ULL << 30) /* what is above begins there at the earliest */
+#define REDIST	 (64ULL << 20)
+#define CXL_HOST (1ULL << 20)
+#define ECAM	 (256ULL << 20)
 
 uint64_t plan_size(const char *text)
 {
@@ -73,6 +78,26 @@ static uint64_t port_window(const struct plan_gpu *one)
 	return round_up(sum, largest);
 }
 
+/* By what the machine has of: host bridges, or NUMA nodes. */
+static size_t most_gpus(const struct gpu_set *set)
+{
+	if (set->count && set->gpu[0].model->family == GPU_NVLINK2)
+		return PLAN_BRIDGES;
+	return (PLAN_NODES_MAX - 1) / PLAN_NODES;
+}
+
+/* Where the machine's window ends. */
+static uint64_t window_end(const struct plan *plan)
+{
+	uint64_t at = round_up(PLAN_RAM_BASE + plan->ram, RAM_UNIT);
+
+	at = at < RAM_LOW ? RAM_LOW : at;
+	at = round_up(at, REDIST) + REDIST;
+	at = round_up(at, CXL_HOST) + CXL_HOST;
+	at = round_up(at, ECAM) + ECAM;
+	return round_up(at, plan->window) + plan->window;
+}
+
 int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint64_t ram,
 	      unsigned int cpus)
 {
@@ -80,15 +105,16 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 	int status;
 
 	memset(plan, 0, sizeof(*plan));
-	if (!set->count || set->count > GPUS_MAX) {
-		complain("GPUs", "plan", "no more than %d in one VM", GPUS_MAX);
+	if (set->count > most_gpus(set)) {
+		complain("GPUs", "plan", "no more than %zu in one VM", most_gpus(set));
 		return EXIT_USAGE;
 	}
 	plan->gpu = calloc(set->count, sizeof(*plan->gpu));
 	if (!plan->gpu)
 		return EXIT_FAILED;
 	plan->count = set->count;
-	plan->ram = ram;
+	/* QEMU and libvirt are told in whole units. */
+	plan->ram = ram & ~((1ULL << 20) - 1);
 	plan->cpus = cpus;
 	plan->family = set->gpu[0].model->family;
 	for (size_t i = 0; i < set->count; i++) {
@@ -121,7 +147,7 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 	plan->window = gpu_bar_size(plan->needed);
 	if (plan->window < PLAN_MIN_WINDOW)
 		plan->window = PLAN_MIN_WINDOW;
-	top = round_up(PLAN_RAM_BASE + ram, plan->window) + plan->window;
+	top = window_end(plan);
 	while (plan->bits < PLAN_MOST_BITS && 1ULL << plan->bits < top)
 		plan->bits++;
 	return EXIT_OK;

@@ -5,7 +5,9 @@
  * A root port's window begins at a multiple of the largest BAR behind it. BARs are powers of two,
  * so that laid out from the largest down they leave no gaps, and a port takes the sum, rounded up
  * to its largest. The machine's window holds all ports and a rest for other devices, is a power of
- * two, and is aligned to its own size above the RAM: that says how many address bits it takes.
+ * two, and is aligned to its own size above the RAM and what the machine puts behind that: the rest
+ * of its interrupt controller, host bridges of CXL, config space. That says how many address bits it
+ * takes.
  */
 #ifndef COHGPU_PLAN_H
 #define COHGPU_PLAN_H
@@ -20,6 +22,7 @@
 #define PLAN_REST	(1ULL << 30)   /* for all other devices */
 #define PLAN_MOST_BITS	52	       /* of an address, on any CPU that has such a GPU */
 #define PLAN_RAM_BASE	(1ULL << 30)
+#define PLAN_NODES_MAX	128	     /* of QEMU; one is for the CPUs */
 #define PLAN_BRIDGES	31	     /* host bridges of a pseries machine, beside its own */
 #define PLAN_LOCK_REST	(1ULL << 30) /* that a VMM locks beside the guest's RAM, at most */
 #define PLAN_OAS	48

@@ -28,9 +28,13 @@ static void qemu_gpu(FILE *f, const struct plan_gpu *one, size_t number)
 
 void plan_qemu(FILE *f, const struct plan *plan)
 {
+	bool installed;
+
 	fprintf(f, "qemu-system-aarch64 \\\n  -machine virt,accel=kvm,gic-version=3,ras=on");
 	if (plan->window > PLAN_MIN_WINDOW)
 		fprintf(f, ",highmem-mmio-size=%" PRIu64 "G", plan->window >> 30);
+	/* Without ACPI, which firmware hands over, there are no generic initiators, and no vSMMU. */
+	fprintf(f, " \\\n  -bios %s", emulator_firmware(&installed));
 	fprintf(f, " \\\n  -cpu host -smp %u -m %" PRIu64 "M", plan->cpus, plan->ram >> 20);
 	fprintf(f, " \\\n  -object memory-backend-ram,id=ram0,size=%" PRIu64 "M", plan->ram >> 20);
 	fprintf(f, " \\\n  -numa node,nodeid=0,memdev=ram0,cpus=0-%u", plan->cpus - 1);

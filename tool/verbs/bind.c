@@ -159,25 +159,41 @@ static void bind_finish(const struct call *call, struct json_object *object, int
 		out_json(object);
 }
 
-static int restore_all(const struct call *call, const struct gpu_set *set, struct bind_plan *plans)
+static int restore_all(const struct call *call, const struct gpu_set *set)
 {
 	int status = EXIT_NOTHING;
 
-	(void)plans;
 	for (size_t i = 0; i < set->count; i++) {
 		int one = bind_undo(&set->gpu[i], call_has(call, OPT_DRY_RUN), undo_step);
 
 		if (one != EXIT_NOTHING && status != EXIT_FAILED)
 			status = one;
 	}
-	if (status == EXIT_NOTHING)
-		complain(call->words[0], "restore", "there is no record of a bind");
 	return status;
 }
 
-static int run(const struct call *call,
-	       int (*work)(const struct call *call, const struct gpu_set *set,
-			   struct bind_plan *plans))
+/*
+ * Of GPUs that are no more there is something to forget; words that name such are taken out of the
+ * call, so that the others can be looked for.
+ */
+static int forget_all(struct call *call)
+{
+	bool dry = call_has(call, OPT_DRY_RUN);
+	int status = EXIT_NOTHING, kept = 0;
+
+	for (int i = 0; i < call->count; i++) {
+		int one = bind_forget(call->words[i], dry, undo_step);
+
+		if (one == EXIT_NOTHING || !strcmp(call->words[i], "all"))
+			call->words[kept++] = call->words[i];
+		if (one != EXIT_NOTHING && status != EXIT_FAILED)
+			status = one;
+	}
+	call->count = kept;
+	return status;
+}
+
+int run_bind(const struct call *call)
 {
 	struct json_object *object = out_new(call);
 	struct bind_plan *plans = NULL;
@@ -192,7 +208,7 @@ static int run(const struct call *call,
 		status = bind_begin(call);
 	if (!status) {
 		plans = calloc(set.count, sizeof(*plans));
-		status = plans ? work(call, &set, plans) : EXIT_FAILED;
+		status = plans ? bind_all(call, &set, plans) : EXIT_FAILED;
 	}
 	bind_finish(call, object, status);
 	for (size_t i = 0; plans && i < set.count; i++)
@@ -203,12 +219,33 @@ static int run(const struct call *call,
 	return status;
 }
 
-int run_bind(const struct call *call)
+/* What is there is restored, what is no more is forgotten; either is an answer. */
+int run_restore(const struct call *given)
 {
-	return run(call, bind_all);
-}
+	struct json_object *object = out_new(given);
+	struct call call = *given;
+	int forgotten = EXIT_NOTHING, status = EXIT_NOTHING;
+	const char *word = given->words[0];
+	struct gpu_set set;
 
-int run_restore(const struct call *call)
-{
-	return run(call, restore_all);
+	bind_steps = out_array(object, "steps");
+	bind_quiet = call_has(&call, OPT_JSON);
+	gpu_scan(&set);
+	if (!bind_begin(&call))
+		forgotten = forget_all(&call);
+	else
+		status = EXIT_FAILED;
+	/* Without a GPU "all" is those that are gone. */
+	if (status != EXIT_FAILED && call.count && (forgotten == EXIT_NOTHING || set.count))
+		status = gpu_select(&set, call.words, call.count);
+	if (!status)
+		status = restore_all(&call, &set);
+	if (status == EXIT_NOTHING && forgotten == EXIT_NOTHING && set.count)
+		complain(word, "restore", "there is no record of a bind");
+	if (forgotten != EXIT_NOTHING && status == EXIT_NOTHING)
+		status = forgotten;
+	bind_finish(&call, object, status);
+	gpu_free(&set);
+	json_object_put(object);
+	return status;
 }

@@ -6,6 +6,7 @@
 #include "core/emulator.h"
 #include "core/error.h"
 #include "core/out.h"
+#include "core/sys.h"
 #include "doctor/doctor.h"
 #include "plan/plan.h"
 #include "verbs/verbs.h"
@@ -101,6 +102,44 @@ static unsigned int plan_width(struct json_object *object, const struct plan *pl
 	return 1;
 }
 
+/* libvirt and KubeVirt find it by themselves. */
+static unsigned int plan_firmware(struct json_object *object, const struct plan *plan, bool quiet)
+{
+	bool installed = true;
+	const char *path = plan->family == GPU_GRACE ? emulator_firmware(&installed) : NULL;
+
+	out_text(object, "firmware", path);
+	if (!installed && !quiet)
+		fprintf(stderr, "note: no UEFI for the VM here: qemu-efi-aarch64 of Debian, "
+				"edk2-aarch64 of Fedora\n");
+	return !installed;
+}
+
+/* What the VM needs of this host, which may not be where it is to run. */
+static unsigned int plan_host(struct json_object *object, const struct plan *plan, bool quiet)
+{
+	static const struct {
+		const char *file, *without;
+		bool power; /* on POWER too */
+	} parts[] = {
+		{"/dev/kvm", "the VM does not start: load kvm, or run it elsewhere", true},
+		{"/dev/iommu", "QEMU has no iommufd: modprobe iommufd, CONFIG_IOMMUFD", false},
+	};
+	struct json_object *missing = out_array(object, "host_lacks");
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (sys_exists(parts[i].file) || (plan->family == GPU_NVLINK2 && !parts[i].power))
+			continue;
+		json_object_array_add(missing, json_object_new_string(parts[i].file));
+		count++;
+		if (!quiet)
+			fprintf(stderr, "note: no %s here. Without it: %s\n", parts[i].file,
+				parts[i].without);
+	}
+	return count;
+}
+
 static void plan_text(const char *format, const struct plan *plan)
 {
 	bool power = plan->family == GPU_NVLINK2;
@@ -131,6 +170,8 @@ static int plan_print(const struct call *call, struct json_object *object, const
 	plan_describe(object, plan);
 	lacks = plan_emulator(object, plan, json);
 	lacks += plan_width(object, plan, json);
+	lacks += plan_firmware(object, plan, json || strcmp(format, "qemu"));
+	lacks += plan_host(object, plan, json);
 	if (json)
 		out_json(object);
 	else

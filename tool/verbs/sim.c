@@ -233,11 +233,15 @@ static int remove_one(const char *name, struct json_object *gpus)
 		complain(name, "remove", "%s", strerror(errno));
 		status = EXIT_FAILED;
 	}
-	if (status)
+	if (status) {
 		json_object_put(one);
-	else
-		json_object_array_add(gpus, one);
-	return status;
+		return status;
+	}
+	/* As it was, and is no more. */
+	out_bool(one, "enabled", false);
+	out_object(one, "ready", NULL);
+	json_object_array_add(gpus, one);
+	return EXIT_OK;
 }
 
 static int sim_remove(const struct call *call, struct json_object *gpus)
@@ -284,6 +288,16 @@ static const struct out_column sim_columns[] = {
 	{"ENABLED", "enabled", false, false, false}, {"READY", "ready", false, false, false},
 };
 
+static void print_removed(struct json_object *gpus)
+{
+	for (size_t i = 0; i < json_object_array_length(gpus); i++) {
+		struct json_object *one = json_object_array_get_idx(gpus, i);
+
+		printf("%s: removed, a %s at %s\n", out_get_text(one, "name", ""),
+		       out_get_text(one, "preset", ""), out_get_text(one, "address", "no address"));
+	}
+}
+
 static const struct {
 	const char *word;
 	int (*run)(const struct call *call, struct json_object *gpus);
@@ -312,6 +326,8 @@ int run_sim(const struct call *call)
 	}
 	if (call_has(call, OPT_JSON))
 		out_json(object);
+	else if (!strcmp(call->words[0], "remove"))
+		print_removed(gpus);
 	else if (json_object_array_length(gpus))
 		out_table(gpus, sim_columns, sizeof(sim_columns) / sizeof(*sim_columns));
 	json_object_put(object);

@@ -67,7 +67,7 @@ static const struct verb_option plan_options[] = {
 	{OPT_MEMORY, "memory", 'm', "SIZE", WORD_TEXT, NULL,
 	 "memory of each GPU, where the bound driver does not tell"},
 	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL,
-	 "let what the installed QEMU lacks count in the exit status"},
+	 "let what the installed QEMU and the host lack count in the exit status"},
 	{0},
 };
 
@@ -201,7 +201,9 @@ const struct verb verbs[] = {
 		.text = "Puts driver_override and driver back to what is on record, takes away "
 			"what --persist left, and forgets the record. It looks at what is, not at "
 			"what was done: it may be interrupted, and repeated. Without a record "
-			"nothing is changed, and the exit status is 77.",
+			"nothing is changed, and the exit status is 77.\n"
+			"Of a GPU that is no more in the machine, named by its full address or "
+			"by \"all\", record and rule are forgotten.",
 		.example = "cohgpu restore all",
 		.options = restore_options,
 		.run = run_restore,
@@ -218,7 +220,9 @@ const struct verb verbs[] = {
 			"memory and their generic initiators, and for all of them a window of "
 			"guest addresses that is large enough for the BARs.\n"
 			"The window is computed from the sizes of the regions, not taken from a "
-			"table. What the installed QEMU and KVM lack is said on standard error.\n"
+			"table. What the installed QEMU and this host lack is said on standard "
+			"error.\n"
+			"Sizes are like 16G, 16GiB (powers of two) or 16GB (of ten).\n"
 			"A V100 is for a pseries machine: it gets a host bridge that it shares "
 			"with its NVLink bridges, and QEMU does the rest.\n"
 			"KubeVirt is told which kind of device it may hand out, and how many the "

@@ -216,6 +216,43 @@ tree bind-other-held one_of_two_held
 does bind/other-held bind $GPU
 check "a GPU is bound while another is in use" test "$(driver_now)" = $GRACE
 
+# A GPU that was taken out of the machine: what is left of it goes, and no more.
+gone_gpu() {
+	two_hosted
+	with_kernel cohgpu bind all --persist >/dev/null
+	gone sys/bus/pci/devices/0008:01:00.0
+}
+left_of() {
+	find "$T/etc/udev/rules.d" "$T/run/cohgpu" -name "*$1*"
+}
+tree restore-gone gone_gpu
+does restore/gone-dry-run restore 0008:01:00.0 --dry-run
+check "dry-run forgets nothing" test "$(left_of 0008 | wc -l)" = 2
+does restore/gone restore 0008:01:00.0
+check "nothing is left of it" test "$(left_of 0008 | wc -l)" = 0
+check "the other one is as it was" test "$(left_of 0009 | wc -l) $(driver_now)" = "2 $GRACE"
+does restore/gone-again restore 0008:01:00.0
+tree restore-all-gone gone_gpu
+does restore/gone-all restore all
+check "nor of any" test "$(left_of 000 | wc -l)" = 0
+gone_last() {
+	hosted
+	with_kernel cohgpu bind all --persist >/dev/null
+	gone $DEV
+}
+tree restore-last-gone gone_last
+does restore/gone-last restore all --json
+# Of a V100 after a reboot there are rules only, which name the GPU.
+gone_v100() {
+	hosted_v100
+	with_kernel cohgpu bind all --persist >/dev/null
+	gone run/cohgpu
+	rm -r "$T"/sys/bus/pci/devices/000[46]*
+}
+tree restore-v100-gone gone_v100
+does restore/gone-v100 restore 0004:04:00.0
+check "nor of its bridges" test "$(left_of 000 | wc -l)" = 0
+
 # Refusals: nothing is changed.
 # refuses NAME MAKER ARGS...
 refuses() {

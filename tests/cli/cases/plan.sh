@@ -3,6 +3,17 @@
 # plan: the figures, and that what it prints is taken by QEMU and by libvirt's
 # schema, as far as the installed versions know its words.
 
+# several COUNT DEVICE: GPUs whose driver does not tell.
+several() {
+	local i bdf
+	host
+	for ((i = 0; i < $1; i++)); do
+		bdf=$(printf '%04x:01:00.0' $i)
+		grace_gpu $bdf $2 $i smmu3.$i $GIB 0
+		gone sys/bus/pci/devices/$bdf/coherent_memory
+	done
+}
+
 tree gh200 healthy
 says plan/gh200 plan $GPU
 says plan/gh200-json plan $GPU --json
@@ -18,6 +29,37 @@ says plan/size-overflow plan $GPU --ram 99999999999T
 says plan/size-empty plan $GPU --memory 0
 says plan/no-cpus plan $GPU --cpus 0
 says plan/unknown-format plan $GPU --format vmware
+
+# One unit, however it is spelt: powers of two, but GB as libvirt has it.
+sizes_agree() {
+	local bad=0 text
+	for text in 16G 16g 16GiB 16gib "16 GiB" 16384M 16384mib 17179869184 17179869184B; do
+		[[ $(cohgpu plan $GPU --ram "$text" --json | jq .ram) == 17179869184 ]] || { echo "$text" && bad=1; }
+	done
+	[[ $(cohgpu plan $GPU --ram 16GB --json | jq .ram) == $((16000000000 / 1048576 * 1048576)) ]] || { echo "16GB" && bad=1; }
+	for text in 16GG 16Gi 16X 16GiBB -1G 0x10G G ""; do
+		! cohgpu plan $GPU --ram "$text" >/dev/null 2>&1 || { echo "$text is taken" && bad=1; }
+	done
+	return $bad
+}
+check "a size is the same in each of its spellings" sizes_agree
+# Behind the RAM the machine has things of its own, before the window.
+bits() {
+	cohgpu plan $GPU --ram $1 --json | jq .address_bits
+}
+check "RAM that ends where the window could begin takes a bit more" test "$(bits 510G) $(bits 511G)" = "40 41"
+tree fifteen several 15 0x2342
+check "15 GPUs have their nodes" test "$(cohgpu plan all --memory 96G --json | jq '.gpus[14].first_node + .gpus[14].nodes')" = 121
+tree sixteen several 16 0x2342
+says plan/too-many plan all --memory 96G
+
+tree gh200 healthy
+gone dev
+gone usr
+says plan/bare-host plan $GPU --strict
+says plan/bare-host-json plan $GPU --strict --json
+tree gh200 healthy
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
 
 # KVM's limit of guest addresses, where it says one.
 put dev/kvm "165 39"
@@ -67,16 +109,6 @@ says plan/v100-right-emulator plan all --strict
 grace_gpu $GPU 0x2342 3 smmu3.1 $((95 * GIB)) $GIB
 says plan/v100-and-gh200 plan all
 
-# several COUNT DEVICE: GPUs whose driver does not tell.
-several() {
-	local i
-	host
-	for ((i = 0; i < $1; i++)); do
-		grace_gpu 000$i:01:00.0 $2 $i smmu3.$i $GIB 0
-		gone sys/bus/pci/devices/000$i:01:00.0/coherent_memory
-	done
-}
-
 # window COUNT DEVICE MEMORY GIB: the window that so many GPUs with that memory need.
 window() {
 	tree "window-$1-$2" several $1 $2
@@ -93,7 +125,7 @@ check "4 GB300 of 276 GiB: 8 TiB" window 4 0x31c2 276G 8192
 # The installed QEMU may be older than the parts: those are left out, the rest has to hold.
 qemu_takes_it() {
 	cohgpu plan "$@" 2>/dev/null | sed '
-		s/,highmem-mmio-size=[0-9]*G//; s/accel=kvm,gic-version=3,ras=on/accel=tcg,gic-version=3/; s/-cpu host/-cpu max/
+		s/,highmem-mmio-size=[0-9]*G//; s/accel=kvm,gic-version=3,ras=on/accel=tcg,gic-version=3/; s/-cpu host/-cpu max/; /-bios /d
 		/-object iommufd/d; /-device arm-smmuv3/d; /-object acpi-generic-initiator/d
 		s/-device vfio-pci-nohotplug,\(id=[^,]*\),host=[^,]*,\(bus=[^,]*\),.*/-device pci-testdev,\1,\2 \\/
 		s/^qemu-system/timeout 60 qemu-system/' | sed '$s/ \\$//' >"$WORK/qemu"

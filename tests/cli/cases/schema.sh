@@ -20,19 +20,20 @@ keeps_schema() {
 	jsonschema -i "$WORK/said.json" "$TOP/tool/schema/$verb.json"
 }
 
-# Each member of the first object and of its first element, left out or of another type.
+# Each member, however deep, left out or of another type; of an array the first element.
 schema_bites() {
 	local verb=$1 file=$2 path bad=0 count=0
 	json_of "$file" >"$WORK/said.json"
 	while IFS= read -r path; do
 		count=$((count + 1))
 		jq "delpaths([$path])" "$WORK/said.json" >"$WORK/damaged.json"
-		! jsonschema -i "$WORK/damaged.json" "$TOP/tool/schema/$verb.json" 2>/dev/null >&2 ||
+		# An array may be shorter, and physical addresses are for root.
+		[[ $path == *'0]' || $path == *'mem_base"]' ]] || ! jsonschema -i "$WORK/damaged.json" "$TOP/tool/schema/$verb.json" 2>/dev/null >&2 ||
 			{ echo "$verb: $path may be left out" && bad=1; }
 		jq "setpath($path; {\"odd\": 1})" "$WORK/said.json" >"$WORK/damaged.json"
 		! jsonschema -i "$WORK/damaged.json" "$TOP/tool/schema/$verb.json" 2>/dev/null >&2 ||
 			{ echo "$verb: $path may be of any type" && bad=1; }
-	done < <(jq -c 'paths | select(length == 1)' "$WORK/said.json")
+	done < <(jq -c 'paths | select(all(.[]; type == "string" or . == 0))' "$WORK/said.json")
 	[[ $count -ge 3 && $bad == 0 ]]
 }
 
