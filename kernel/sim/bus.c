@@ -71,6 +71,7 @@ static struct sim_bus *sim_bus_find(struct pci_bus *bus)
 	return NULL;
 }
 
+/* From within an access, which came through our accessors. */
 u32 sim_bus_stock_read(struct sim_gpu *gpu, int where)
 {
 	struct sim_bus *bus = gpu->bus;
@@ -85,6 +86,22 @@ void sim_bus_stock_write(struct sim_gpu *gpu, int where, int size, u32 value)
 	struct sim_bus *bus = gpu->bus;
 
 	bus->stock->write(bus->bus, gpu->devfn, where, size, value);
+}
+
+/*
+ * The same outside of an access, while nobody is shown: somebody else's
+ * accessors over ours must pass it on, for until they do the bus has theirs.
+ */
+void sim_bus_stock_set(struct sim_gpu *gpu, int where, int size, u32 value)
+{
+	struct pci_bus *bus = gpu->bus->bus;
+
+	if (size == 4)
+		pci_bus_write_config_dword(bus, gpu->devfn, where, value);
+	else if (size == 2)
+		pci_bus_write_config_word(bus, gpu->devfn, where, value);
+	else
+		pci_bus_write_config_byte(bus, gpu->devfn, where, value);
 }
 
 /* A register that is not the persona's; a root port's may be laid over. */

@@ -191,16 +191,16 @@ static void sim_persona_capabilities(struct sim_gpu *gpu)
 /* What the persona says of the stock function becomes true. */
 void sim_persona_begin(struct sim_gpu *gpu)
 {
-	sim_bus_stock_write(gpu, PCI_COMMAND, 2, 0);
-	sim_bus_stock_write(gpu, PCI_BASE_ADDRESS_0, 4, 0);
-	sim_bus_stock_write(gpu, SIM_STOCK_BAR, 4, 0);
-	sim_bus_stock_write(gpu, SIM_STOCK_BAR + 4, 4, 0);
-	sim_bus_stock_write(gpu, SIM_CANARY_AT, 1, SIM_CANARY);
+	sim_bus_stock_set(gpu, PCI_COMMAND, 2, 0);
+	sim_bus_stock_set(gpu, PCI_BASE_ADDRESS_0, 4, 0);
+	sim_bus_stock_set(gpu, SIM_STOCK_BAR, 4, 0);
+	sim_bus_stock_set(gpu, SIM_STOCK_BAR + 4, 4, 0);
+	sim_bus_stock_set(gpu, SIM_CANARY_AT, 1, SIM_CANARY);
 }
 
 void sim_persona_end(struct sim_gpu *gpu)
 {
-	sim_bus_stock_write(gpu, SIM_CANARY_AT, 1, 0);
+	sim_bus_stock_set(gpu, SIM_CANARY_AT, 1, 0);
 }
 
 /* Config space as a reset leaves it; @stock is about to be replaced. */

@@ -328,6 +328,7 @@ struct sim_gpu *sim_bus_gpu_at(u64 start, u64 bytes);
 struct sim_gpu *sim_bus_gpu_of(struct pci_dev *pdev);
 bool sim_bus_plays_nvlink(struct pci_dev *pdev);
 u32 sim_bus_stock_read(struct sim_gpu *gpu, int where);
+void sim_bus_stock_set(struct sim_gpu *gpu, int where, int size, u32 value);
 void sim_bus_stock_write(struct sim_gpu *gpu, int where, int size, u32 value);
 void sim_bus_exit(void);
 
