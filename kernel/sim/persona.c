@@ -173,9 +173,11 @@ static void sim_persona_capabilities(struct sim_gpu *gpu)
 	put_unaligned_le16(5, exp + PCI_EXP_LNKCTL2);
 
 	put_unaligned_le32(SIM_HDA_ON, gpu->image + SIM_HDA);
-	sim_persona_aer(gpu, gpu->preset->links ? 0 : SIM_EXT_NVIDIA);
-	if (gpu->preset->links)
+	if (gpu->preset->links || gpu->preset->no_dvsec) {
+		sim_persona_aer(gpu, 0);
 		return;
+	}
+	sim_persona_aer(gpu, SIM_EXT_NVIDIA);
 	sim_persona_dvsec(gpu, SIM_EXT_NVIDIA,
 			  gpu->preset->cxl ? SIM_EXT_CXL : 0,
 			  PCI_VENDOR_ID_NVIDIA, 3, 0xc);

@@ -23,6 +23,14 @@ const struct sim_preset sim_presets[] = {
 		.mem_size = SIM_GIB(96),
 		.bar0_size = SZ_16M,
 	}, {
+		/* The name is its board's: 480 GB of LPDDR beside the GPU's 96. */
+		.name = "gh200-480",
+		SIM_GPU,
+		.device = 0x2345,
+		.mem_size = SIM_GIB(96),
+		.bar0_size = SZ_16M,
+		.no_dvsec = true,
+	}, {
 		.name = "gh200-144",
 		SIM_GPU,
 		.device = 0x2348,

@@ -76,6 +76,7 @@ struct sim_ras_mapping {
  * @links: NVLinks to it, 0: its memory is not on NVLink
  * @bar0_size: bytes of BAR0
  * @bar1_size: bytes of the real BAR1 (registers 0x18, 0x1C), 0: none
+ * @no_dvsec: there is no NVIDIA DVSEC: its firmware is older than that
  * @mig_fixed: the NVIDIA DVSEC says that the MIG bug is fixed
  * @cxl: readiness is told by a CXL Device DVSEC, not by BAR0
  * @scrub: what of memory a reset clears
@@ -91,6 +92,7 @@ struct sim_preset {
 	unsigned int links;
 	u32 bar0_size;
 	u32 bar1_size;
+	bool no_dvsec;
 	bool mig_fixed;
 	bool cxl;
 	enum sim_scrub scrub;

@@ -101,7 +101,7 @@ static const struct verb_option watch_options[] = {
 
 static const struct verb_option sim_options[] = {
 	{OPT_PRESET, "preset", 'p', "PRESET", WORD_FORMAT,
-	 "gh200-96 gh200-144 gb200 gb300 cxl tiny v100-16 v100-32",
+	 "gh200-96 gh200-480 gh200-144 gb200 gb300 cxl tiny v100-16 v100-32",
 	 "which GPU to add, gh200-96 unless told"},
 	{OPT_BDF, "bdf", 'b', "ADDRESS", WORD_TEXT, NULL,
 	 "make it of this stock function, instead of the first free one"},

@@ -58,6 +58,7 @@ static const struct region_preset region_presets[] = {
 	{"tiny", 512 * MiB, 512 * MiB, 1 * GiB, 1 * GiB},
 	{"gb200", 256 * GiB, 185 * GiB, 0, 0},
 	{"gb300", 512 * GiB, 276 * GiB, 0, 0},
+	{"gh200-480", 128 * GiB, 95 * GiB, 1 * GiB, 1 * GiB},
 };
 
 static void preset(void)
@@ -75,6 +76,24 @@ static void preset(void)
 	EQ(g.vfio.region[1].size, 0, "size of region 1, upper half of BAR0");
 	EQ(g.vfio.region[3].size, 0, "size of region 3, upper half of BAR2");
 	EQ(g.vfio.region[5].size, 0, "size of region 5, upper half of BAR4");
+}
+
+/* A directory, enabled: the first function is a GH200 of 96 GiB, and needs no other word. */
+static void two_lines(void)
+{
+	struct gpu g;
+
+	sim_load();
+	sim_remove_all();
+	ktap_note()[0] = 0;
+	sim_create("t0");
+	sim_set("t0", "enable", "1");
+	gpu_learn(&g, "t0");
+	pci_bind(g.bdf, pci_driver_name());
+	vfio_open(&g.vfio, g.bdf);
+	EQ(g.mem_base, 4 * GiB, "mem_base");
+	EQ(vfio_cfg32(&g.vfio, 0), 0x234210de, "identity");
+	region_window(&g, VFIO_USEMEM, 128 * GiB, 95 * GiB);
 }
 
 /* Without the MIG bug, registers 0x18 and 0x1c and region 2 are those of the part's own BAR1. */
@@ -353,6 +372,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("tiny", preset, 2),
 	KTAP_CASE_ARG("gb200", preset, 3),
 	KTAP_CASE_ARG("gb300", preset, 4),
+	KTAP_CASE_ARG("no_dvsec", preset, 5),
+	KTAP_CASE(two_lines),
 	KTAP_CASE(real_bar1),
 	KTAP_CASE(windows_smaller_than_bars),
 	KTAP_CASE(area_rounded_to_page),
