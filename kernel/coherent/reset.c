@@ -58,20 +58,27 @@ static void coherent_reset_begin(struct coherent_device *cdev)
 	coherent_reset_sweep(cdev);
 }
 
+/*
+ * The PCI core says at the end of a reset that it is over, not how it ended. A
+ * function that then does not answer has not come back: it failed, takes
+ * nothing, and what follows it in VFIO has nothing to undo.
+ */
 static void coherent_reset_end(struct coherent_device *cdev)
 {
-	bool took_more;
+	bool back = pci_device_is_present(cdev->core.pdev);
+	bool plain;
 	u64 generation;
 
-	coherent_reset_take(cdev);
+	if (back)
+		coherent_reset_take(cdev);
 	spin_lock(&cdev->ready_lock);
-	took_more = cdev->slept || cdev->frozen ||
-		    cdev->ready.resets != 1;
+	plain = back && !cdev->slept && !cdev->frozen &&
+		cdev->ready.resets == 1;
 	cdev->slept = cdev->slept && coherent_asleep(cdev->core.pdev);
 	cdev->frozen = false;
 	coherent_ready_reset_end(&cdev->ready);
 	generation = cdev->ready.generation;
-	cdev->last_by = took_more ? NULL : current;
+	cdev->last_by = plain ? current : NULL;
 	cdev->last_end = generation;
 	spin_unlock(&cdev->ready_lock);
 	trace_coherent_reset(cdev, generation);

@@ -71,7 +71,7 @@ static ssize_t nvgrace_write(struct vfio_device *core_vdev,
 	return coherent_write(core_vdev, buf, count, ppos);
 }
 
-/* A reset that fails leaves the BARs; the callbacks cannot know that it did. */
+/* A reset that fails leaves the BARs, even where the function answers after it. */
 static long nvgrace_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 			  unsigned long arg)
 {
