@@ -306,6 +306,55 @@ static void life_transfer(uint64_t i, bool put)
 	kind->done += r == (ssize_t)n;
 }
 
+/* Bytes of GPU memory that the kernel has mapped; the simulator has a little of it always. */
+static uint64_t life_mapped(void)
+{
+	FILE *f = fopen("/proc/vmallocinfo", "re");
+	unsigned long long bytes, phys;
+	uint64_t mapped = 0;
+	char line[512], *at;
+
+	OK(f, "/proc/vmallocinfo: %s", strerror(errno));
+	while (fgets(line, sizeof(line), f)) {
+		at = strstr(line, "phys=");
+		phys = at ? strtoull(at + 5, NULL, 16) : 0;
+		if (sscanf(line, "%*s %llu", &bytes) == 1 &&
+		    (strstr(line, "coherent_window") ||
+		     (phys >= gpu.mem_base && phys < gpu.mem_base + gpu.mem_size)))
+			mapped += bytes;
+	}
+	fclose(f);
+	return mapped;
+}
+
+/* Of 96 GiB the kernel maps nothing before it is asked for, and then a part. */
+static void mapped_as_needed(void)
+{
+	static const struct {
+		int index;
+		uint64_t off;
+		bool more;
+	} t[] = {{VFIO_USEMEM, 40 * GiB, true},
+		 {VFIO_USEMEM, 40 * GiB + 4096, false},
+		 {VFIO_USEMEM, 100 * GiB, false},
+		 {VFIO_RESMEM, 64, true},
+		 {VFIO_USEMEM, 0, true}};
+	uint64_t base, was, now, word;
+
+	gpu_open_preset(&gpu, "gh200-96");
+	was = base = life_mapped();
+	for (size_t i = 0; i < ARRAY_LEN(t); i++) {
+		vfio_get(&gpu.vfio, t[i].index, t[i].off, &word, 8);
+		now = life_mapped();
+		OK(t[i].more ? now > was && now - was <= GiB + MiB : now == was,
+		   "access %zu: %lld KiB more are mapped", i,
+		   (long long)(now - was) / (long long)KiB);
+		was = now;
+	}
+	EQ(vfio_reset(&gpu.vfio), 0, "reset: errno");
+	EQ(life_mapped(), base, "mapped after a reset");
+}
+
 static void *life_reader(void *arg)
 {
 	(void)arg;
@@ -424,6 +473,7 @@ static void random_kills(void)
 
 static const struct ktap_case cases[] = {
 	KTAP_CASE(killed_client),
+	KTAP_CASE(mapped_as_needed),
 	KTAP_CASE(second_open_is_refused),
 	KTAP_CASE(unload_refused_while_open),
 	KTAP_CASE_SLOW(unload_and_load, 180),

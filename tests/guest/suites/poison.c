@@ -197,6 +197,20 @@ static void read_and_write(void)
 	   "read of the other window");
 }
 
+/* The simulator's own means of failing a page. */
+static void by_simulator(void)
+{
+	uint64_t x;
+	char text[32];
+
+	poison_open();
+	snprintf(text, sizeof(text), "0x%llx",
+		 (unsigned long long)(gpu_window(&gpu, VFIO_RESMEM) + 7 * MiB));
+	sim_fault(gpu.name, "poison", text);
+	EQ(vfio_read(&gpu.vfio, VFIO_RESMEM, 7 * MiB, &x, 8), -EIO, "read");
+	EQ(vfio_read(&gpu.vfio, VFIO_RESMEM, 7 * MiB - 8, &x, 8), 8, "read before it");
+}
+
 static void until_the_next_reset(void)
 {
 	size_t page = util_page();
@@ -250,6 +264,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("not_mapped_again_resmem", not_mapped_again, VFIO_RESMEM),
 	KTAP_CASE_ARG("read_and_write_usemem", read_and_write, VFIO_USEMEM),
 	KTAP_CASE_ARG("read_and_write_resmem", read_and_write, VFIO_RESMEM),
+	KTAP_CASE(by_simulator),
 	KTAP_CASE(until_the_next_reset),
 	KTAP_CASE(many),
 	KTAP_CASE(unbound),

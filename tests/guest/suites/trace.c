@@ -126,6 +126,29 @@ static void huge_fault(void)
 	EQ(trace_number(line, "order"), 0, "%s", line);
 }
 
+/* x86 has entries a size larger. */
+static void gigantic_fault(void)
+{
+	const char *const words[] = {"coherent_fault", gpu.bdf, "result 0x100", NULL};
+	const char *arch = getenv("COHGPU_ARCH");
+	char line[256], *room, *p;
+
+	if (!tr_huge() || strcmp(arch, "amd64"))
+		ktap_skip("this kernel has no entries of 1 GiB for such memory");
+	gpu_open_preset(&gpu, "gh200-96");
+	trace_start("coherent/coherent_fault");
+	room = mmap(NULL, 3 * GiB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	p = (char *)(((uintptr_t)room + GiB - 1) & ~(GiB - 1));
+	OK(mmap(p, 2 * GiB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, gpu.vfio.fd,
+		gpu.vfio.region[VFIO_USEMEM].offset) == p,
+	   "mmap");
+	for (uint64_t at = 0; at < 2 * GiB; at += 256 * MiB)
+		EQ(vfio_touch_write(p + at, at), 0, "signal");
+	EQ(trace_lines(words, line, sizeof(line)), 2, "faults for 2 GiB; the last: %s", line);
+	EQ(trace_number(line, "order"), 18, "%s", line);
+	EQ(trace_number(line, "offset"), GiB, "%s", line);
+}
+
 /* An odd generation: a reset is under way. Even: it is over. */
 static void reset(void)
 {
@@ -223,8 +246,13 @@ static void tr_cleanup(void)
 }
 
 static const struct ktap_case cases[] = {
-	KTAP_CASE(mapping), KTAP_CASE(fault), KTAP_CASE(huge_fault),
-	KTAP_CASE(reset),   KTAP_CASE(wait),  KTAP_CASE(missing_facilities),
+	KTAP_CASE(mapping),
+	KTAP_CASE(fault),
+	KTAP_CASE(huge_fault),
+	KTAP_CASE(gigantic_fault),
+	KTAP_CASE(reset),
+	KTAP_CASE(wait),
+	KTAP_CASE(missing_facilities),
 };
 
 int main(int argc, char **argv)
