@@ -287,6 +287,7 @@ static void accessors_over_ours(void)
 	uint64_t counted;
 
 	ft_make();
+	EQ(sim_unload_power(), 0, "removing who else keeps the module: errno");
 	counted = ft_counted("cor");
 	sim_fault(gpu.name, "aer", "correctable");
 	ft_await_counted(counted + 1, "by the simulator");

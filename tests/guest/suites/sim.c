@@ -530,6 +530,7 @@ static void comes_and_goes(void)
 	int rounds = ktap_quick() ? 20 : 100;
 
 	ss_tiny();
+	EQ(sim_unload_power(), 0, "removing who else keeps the module: errno");
 	for (int i = 0; i < rounds; i++) {
 		sim_set(gpu.name, "enable", "0");
 		EQ(ss_read32(0), 0x11101af4, "round %d: the stock function", i);
