@@ -17,6 +17,14 @@
 #define SYS_CHUNK    4096
 #define SYS_NUMBER   64
 
+void (*sys_asked)(const char *path);
+
+void sys_ask(const char *path)
+{
+	if (sys_asked)
+		sys_asked(path);
+}
+
 static const char *sys_root(void)
 {
 	const char *root = getenv("COHGPU_SYSROOT");
@@ -53,10 +61,19 @@ const char *sys_path(const char *format, ...)
 	return path;
 }
 
+/* The same of a path that already has the root. */
+static void sys_ask_full(const char *full)
+{
+	const char *root = sys_root();
+
+	sys_ask(full + (root ? strlen(root) : 0));
+}
+
 bool sys_exists(const char *path)
 {
 	struct stat st;
 
+	sys_ask(path);
 	return !lstat(sys_path("%s", path), &st);
 }
 
@@ -79,9 +96,11 @@ static ssize_t sys_read(const char *full, char *buf, size_t size)
 
 static int sys_first_line(char *buf, size_t size, const char *full)
 {
-	ssize_t got = sys_read(full, buf, size);
+	ssize_t got;
 	size_t length;
 
+	sys_ask_full(full);
+	got = sys_read(full, buf, size);
 	if (got < 0) {
 		buf[0] = 0;
 		return got;
@@ -125,8 +144,10 @@ char *sys_slurp(const char *path, size_t *size)
 	size_t have = 0, room = SYS_CHUNK;
 	char *data = malloc(room), *more;
 	ssize_t got = 0;
-	int fd = open(sys_path("%s", path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd;
 
+	sys_ask(path);
+	fd = open(sys_path("%s", path), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	while (fd >= 0 && data && (got = read(fd, data + have, room - 1 - have)) > 0) {
 		have += got;
 		if (have < room - 1)
@@ -161,6 +182,7 @@ int sys_link(char *buf, size_t size, const char *format, ...)
 	full = sys_vpath(format, args);
 	va_end(args);
 	buf[0] = 0;
+	sys_ask_full(full);
 	length = readlink(full, target, sizeof(target) - 1);
 	if (length < 0)
 		return -errno;
@@ -261,9 +283,12 @@ static int sys_not_hidden(const struct dirent *entry)
 char **sys_names(const char *path)
 {
 	struct dirent **entries;
-	int count = scandir(sys_path("%s", path), &entries, sys_not_hidden, alphasort);
-	char **names = calloc((count > 0 ? count : 0) + 1, sizeof(*names));
+	char **names;
+	int count;
 
+	sys_ask(path);
+	count = scandir(sys_path("%s", path), &entries, sys_not_hidden, alphasort);
+	names = calloc((count > 0 ? count : 0) + 1, sizeof(*names));
 	for (int i = 0; i < count; i++) {
 		if (names)
 			names[i] = strdup(entries[i]->d_name);

@@ -42,6 +42,11 @@ int sys_remove(const char *path);
 char **sys_names(const char *path);
 void sys_names_free(char **names);
 
+/* Told of each path that is asked for, before it is read; capture only. */
+extern void (*sys_asked)(const char *path);
+/* For what reads a path by itself. */
+void sys_ask(const char *path);
+
 /* Release of the kernel that runs (or ran, in a tree). */
 const char *sys_release(void);
 

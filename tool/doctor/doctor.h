@@ -110,6 +110,10 @@ bool machine_is_power(void);
 unsigned int kernel_nodes(const char *kind);
 /* Ranges of GPU memory that the host uses as its own. */
 unsigned int machine_online_ranges(bool *known);
+/* KVM_CHECK_EXTENSION; -errno without KVM. */
+int machine_kvm(int extension);
+#define KVM_IPA_SIZE  165
+#define KVM_CACHEABLE 243
 /* Bits of guest physical addresses that KVM has here; 0 or less: not known. */
 int machine_guest_bits(void);
 

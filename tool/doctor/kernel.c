@@ -23,10 +23,14 @@
 /* zlib reads plain files as they are. */
 static char *config_read(const char *path)
 {
-	gzFile file = gzopen(sys_path("%s", path), "rbe");
-	char *text = file ? malloc(CONFIG_MAX) : NULL;
-	int size = text ? gzread(file, text, CONFIG_MAX - 1) : -1;
+	gzFile file;
+	char *text;
+	int size;
 
+	sys_ask(path);
+	file = gzopen(sys_path("%s", path), "rbe");
+	text = file ? malloc(CONFIG_MAX) : NULL;
+	size = text ? gzread(file, text, CONFIG_MAX - 1) : -1;
 	if (file)
 		gzclose(file);
 	if (size <= 0) {
@@ -44,6 +48,11 @@ static const char *config_text(void)
 	static char *text;
 	char path[256];
 
+	/* Who captures wants to see which file it is. */
+	if (sys_asked) {
+		free(text);
+		text = NULL;
+	}
 	if (!text)
 		text = config_read("/proc/config.gz");
 	for (size_t i = 0; !text && i < sizeof(places) / sizeof(*places); i++) {

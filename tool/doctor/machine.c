@@ -22,12 +22,6 @@
 
 #define HOST_MEMORY "System RAM (NVIDIA)"
 #define CAP_LOCK    (1ULL << 14) /* CAP_IPC_LOCK */
-#ifndef KVM_CAP_ARM_VM_IPA_SIZE
-#define KVM_CAP_ARM_VM_IPA_SIZE 165
-#endif
-#ifndef KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED
-#define KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED 243
-#endif
 
 static bool machine_is(const char *name)
 {
@@ -247,7 +241,7 @@ static int kvm_in_tree(int extension)
 	return found;
 }
 
-static int kvm_extension(int extension)
+int machine_kvm(int extension)
 {
 	int fd, answer;
 
@@ -264,7 +258,7 @@ static int kvm_extension(int extension)
 
 int machine_guest_bits(void)
 {
-	return machine_is_arm64() ? kvm_extension(KVM_CAP_ARM_VM_IPA_SIZE) : 0;
+	return machine_is_arm64() ? machine_kvm(KVM_IPA_SIZE) : 0;
 }
 
 void check_kvm_cacheable(struct finding *f, const struct patient *p)
@@ -276,7 +270,7 @@ void check_kvm_cacheable(struct finding *f, const struct patient *p)
 		finding(f, VERDICT_SKIP, "a matter of arm64 only");
 		return;
 	}
-	answer = kvm_extension(KVM_CAP_ARM_CACHEABLE_PFNMAP_SUPPORTED);
+	answer = machine_kvm(KVM_CACHEABLE);
 	if (answer < 0)
 		finding(f, VERDICT_SKIP, "/dev/kvm: %s", strerror(-answer));
 	else if (!answer)

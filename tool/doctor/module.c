@@ -22,6 +22,7 @@ static bool module_info(const char *file, const char *key, char *value, size_t s
 	struct kmod_ctx *kmod = kmod_new(NULL, config);
 	bool found = false;
 
+	sys_ask(file);
 	if (kmod && !kmod_module_new_from_path(kmod, sys_path("%s", file), &module) &&
 	    kmod_module_get_info(module, &list) > 0) {
 		kmod_list_foreach(item, list)

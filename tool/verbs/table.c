@@ -291,6 +291,22 @@ const struct verb verbs[] = {
 		.run = run_watch,
 	},
 	{
+		.name = "capture",
+		.words = "FOLDER",
+		.kind = WORD_FILE,
+		.min = 1,
+		.max = 1,
+		.summary = "copy what cohgpu reads of this machine, for a report or a test",
+		.text = "Makes a folder with the files of sysfs and of others that the verbs "
+			"read, as they are now: with COHGPU_SYSROOT set to it, list, show, status, "
+			"doctor and plan say of it what they say here. Of other processes nothing "
+			"is in "
+			"it, nor of the memory and registers of GPUs; physical addresses and "
+			"config space are, when root captures. Look at it before you send it.",
+		.example = "cohgpu capture host.tree && tar -cJf host.tar.xz host.tree",
+		.run = run_capture,
+	},
+	{
 		.name = "sim",
 		.words = "add | list | fault NAME FAULT VALUE | remove NAME...",
 		.kind = WORD_TEXT,

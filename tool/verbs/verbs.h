@@ -9,6 +9,7 @@ int run_list(const struct call *call);
 int run_show(const struct call *call);
 int run_bench(const struct call *call);
 int run_bind(const struct call *call);
+int run_capture(const struct call *call);
 int run_doctor(const struct call *call);
 void manual_doctor(void);
 int run_plan(const struct call *call);

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2086 # no name in a tree has a space
+# capture: of a copy the tool says what it says of the machine. A live machine's is
+# tests/cli/vm's.
+
+# captured MAKER VERB...: each verb, with its words, of a tree and of its copy.
+captured() {
+	local original=$T copy=$WORK/copy bad=0 words
+	rm -rf "$copy"
+	cohgpu capture "$copy" >/dev/null || return 1
+	for words; do
+		T=$original cohgpu $words >"$WORK/of-original" 2>&1 || true
+		T=$copy cohgpu $words >"$WORK/of-copy" 2>&1 || true
+		diff "$WORK/of-original" "$WORK/of-copy" || { echo "differs: $words" && bad=1; }
+	done
+	return $bad
+}
+host_verbs=("list --json" "show 0009:01:00.0" "status" "doctor" "plan all --strict")
+tree captured healthy
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0"
+check "a copy of a host" captured "${host_verbs[@]}"
+check "has no process in it" test -z "$(find "$WORK/copy/proc" -maxdepth 1 -name '[0-9]*')"
+put $DEV/coherent_memory/state "nvidia,gpu-mem-size is absent"
+put $DEV/driver_override vfio-gpu
+gone $DEV/reset_method
+put sys/kernel/iommu_groups/3/type identity
+check "of a broken one" captured "${host_verbs[@]}"
+tree captured-two gb200_two
+check "of two GPUs" captured "list --json" "doctor" "plan all"
+tree captured-guest guest
+check "of a guest" captured "list" "doctor --guest"
+tree captured-v100 v100
+check "of a V100" captured "list --json" "show 0004:04:00.0" "doctor" "plan all"
+tree captured-again gh200
+mkdir "$WORK/full"
+says capture/exists capture "$WORK/full"
+says capture/json capture "$WORK/fresh" --json
+tree captured-none host
+says capture/none capture "$WORK/none"
