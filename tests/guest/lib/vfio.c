@@ -165,6 +165,22 @@ static off_t vfio_pos(const struct vfio_dev *v, int index, uint64_t off)
 	return (off_t)(v->region[index].offset + off);
 }
 
+void *vfio_buffer(size_t size)
+{
+	const size_t unit = 2 * MiB;
+	int fd = memfd_create("buffer", MFD_CLOEXEC);
+	char *base =
+		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	OK(fd >= 0 && !ftruncate(fd, unit) && base != MAP_FAILED, "buffer");
+	for (size_t at = 0; at < size; at += unit)
+		OK(mmap(base + at, unit, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) !=
+			   MAP_FAILED,
+		   "buffer's piece");
+	close(fd);
+	return base;
+}
+
 ssize_t vfio_read(const struct vfio_dev *v, int index, uint64_t off, void *buf, size_t n)
 {
 	ssize_t r = pread(v->fd, buf, n, vfio_pos(v, index, off));

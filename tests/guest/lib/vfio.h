@@ -58,6 +58,8 @@ ssize_t vfio_readv(const struct vfio_dev *v, int index, uint64_t off, const stru
 		   int n);
 ssize_t vfio_writev(const struct vfio_dev *v, int index, uint64_t off, const struct iovec *iov,
 		    int n);
+/* For long transfers: so much address space, over 2 MiB of memory. */
+void *vfio_buffer(size_t size);
 /* All of it, or the case fails. */
 void vfio_get(const struct vfio_dev *v, int index, uint64_t off, void *buf, size_t n);
 void vfio_put(const struct vfio_dev *v, int index, uint64_t off, const void *buf, size_t n);

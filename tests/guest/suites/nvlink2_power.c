@@ -331,10 +331,22 @@ static unsigned int lpid_of(const char *bdf)
 	return line ? (unsigned int)strtoul(line + strlen(bdf), NULL, 10) : 0;
 }
 
+/* A number that stands behind its name in the platform's account of calls. */
+static unsigned long calls(const char *name)
+{
+	char text[256] = "", *at;
+
+	EQ(util_read(CALLS, text, sizeof(text)), 0, CALLS);
+	at = strstr(text, name);
+	OK(at, CALLS ": no %s", name);
+	return strtoul(at + strlen(name), NULL, 10);
+}
+
 static void nothing_out_of_turn(void)
 {
 	EQ(util_lines(CALLS, "odd 0\n"), 1, "calls out of turn");
 	EQ(util_lines(LPARS, NULL), 0, "guests that are still mapped");
+	EQ(calls("unmap "), calls("map "), "guests unmapped, of those mapped");
 }
 
 static void no_guest_no_call(void)

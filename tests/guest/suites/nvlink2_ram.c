@@ -45,6 +45,36 @@ static void read_write_agree(void)
 	EQ(vfio_write(&nv.gpu.vfio, VFIO_SPECIAL, TiB - 8, in, 8), -EINVAL, "at the offsets' end");
 }
 
+/* In one call, for as long as it takes. */
+static void read_long(void *arg)
+{
+	const size_t bytes = 1 * GiB;
+	void *buf = vfio_buffer(bytes);
+
+	*(volatile int *)arg = 1;
+	vfio_read(&nv.gpu.vfio, VFIO_SPECIAL, 0, buf, bytes);
+	*(volatile int *)arg = 2;
+	pause();
+}
+
+/* Who reads long can be killed in between. */
+static void killed_in_read(void)
+{
+	volatile int *state = ktap_shared(sizeof(*state));
+	double start;
+	pid_t pid;
+
+	ram_open();
+	pid = ktap_spawn(read_long, (void *)state);
+	EQ(ktap_await(state, 1, 10), 1, "read: started");
+	ktap_sleep(0.2);
+	start = ktap_now();
+	EQ(*state, 1, "read: still under way");
+	ktap_kill(pid, 10, "reader");
+	ktap_diag("gone %.3f s after SIGKILL", ktap_now() - start);
+	EQ(*state, 1, "read: was finished first");
+}
+
 /* P10: what the kernel mapped to copy is not mapped afterwards, however much it was. */
 static void P10_no_lasting_kernel_mapping(void)
 {
@@ -291,6 +321,7 @@ int main(int argc, char **argv)
 {
 	static const struct ktap_case cases[] = {
 		KTAP_CASE(read_write_agree),
+		KTAP_CASE(killed_in_read),
 		KTAP_CASE(P10_no_lasting_kernel_mapping),
 		KTAP_CASE(P10_untouched_until_asked),
 		KTAP_CASE(P10_mapped_as_touched),

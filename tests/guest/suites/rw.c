@@ -424,23 +424,6 @@ static void position_moves_by_count(void)
 	BYTES(c, want + 32, 16, "second segment of readv");
 }
 
-/* Megabytes of address space over two of memory: a buffer that costs nothing. */
-static void *rw_big_buffer(size_t size)
-{
-	const size_t unit = 2 * MiB;
-	int fd = memfd_create("buffer", MFD_CLOEXEC);
-	char *base =
-		mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	OK(fd >= 0 && !ftruncate(fd, unit) && base != MAP_FAILED, "buffer");
-	for (size_t at = 0; at < size; at += unit)
-		OK(mmap(base + at, unit, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) !=
-			   MAP_FAILED,
-		   "buffer's piece");
-	close(fd);
-	return base;
-}
-
 static void G12_tail_64M(void)
 {
 	const size_t n = 64 * MiB;
@@ -448,7 +431,7 @@ static void G12_tail_64M(void)
 	unsigned char *buf;
 
 	gpu_open_preset(&gpu, "gh200-96");
-	buf = rw_big_buffer(n);
+	buf = vfio_buffer(n);
 	start = ktap_now();
 	vfio_get(&gpu.vfio, VFIO_USEMEM, 0, buf, n);
 	memory = ktap_now() - start;
@@ -470,7 +453,7 @@ static void G12_tail_8G(void)
 	double start;
 
 	gpu_open_preset(&gpu, "gh200-96");
-	buf = rw_big_buffer(call + 64 * KiB);
+	buf = vfio_buffer(call + 64 * KiB);
 	start = ktap_now();
 	for (uint64_t at = 0; at < size; at += call) {
 		memset(buf, 0, 2 * MiB);
@@ -517,7 +500,7 @@ static void rw_kill(uint64_t off, uint64_t size, int index, bool put, const char
 	pid_t pid;
 
 	*l = (struct rw_long){.off = off, .size = size, .index = index, .put = put};
-	l->buf = rw_big_buffer(2 * GiB);
+	l->buf = vfio_buffer(2 * GiB);
 	pid = ktap_spawn(rw_long, l);
 	EQ(ktap_await(&l->started, 1, 10), 1, "%s: started", what);
 	ktap_sleep(0.2);
