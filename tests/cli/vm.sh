@@ -76,6 +76,14 @@ ours() {
 	[ "$DRIVER" = ours ]
 }
 
+# copied WORDS...: of a copy of this machine the tool says what it says of it.
+copied() {
+	[ -d /tmp/tree ] || cohgpu capture /tmp/tree || return 1
+	cohgpu "$@" >/tmp/here 2>&1
+	COHGPU_SYSROOT=/tmp/tree cohgpu "$@" >/tmp/there 2>&1
+	diff /tmp/here /tmp/there
+}
+
 # watched NAME WORDS COMMAND...: a watch, which reads nothing by itself, hears of what
 # COMMAND does; WORDS are in what it says.
 watched() {
@@ -185,6 +193,46 @@ loads_late() {
 	cohgpu bind "$GPU" && bound_to $GRACE && cohgpu restore "$GPU"
 }
 
+# starts SED WORDS...: QEMU makes the machine of a plan, as SED changes it, and each
+# of WORDS is in its answer to a question about its devices.
+starts() {
+	edit=$1
+	shift
+	cohgpu plan "$GPU" --memory 96G --ram 256M --cpus 1 2>/dev/null | sed "s/ \\\\\$//; $edit" | tr '\n' ' ' >/tmp/line
+	cat /tmp/line
+	rm -f /tmp/answers /tmp/asks
+	mkfifo /tmp/asks
+	# shellcheck disable=SC2046 # words of a command line
+	timeout 120 $(cat /tmp/line) -S -display none -serial none -monitor none -nodefaults -qmp stdio </tmp/asks >/tmp/answers 2>&1 &
+	exec 6>/tmp/asks
+	echo '{"execute":"qmp_capabilities"} {"execute":"query-status"} {"execute":"qom-list","arguments":{"path":"/machine/peripheral"}}
+		{"execute":"qom-list","arguments":{"path":"/objects"}} {"execute":"quit"}' >&6
+	wait $!
+	status=$?
+	exec 6>&-
+	cut -c1-3000 /tmp/answers
+	[ $status = 0 ] || { echo "status $status" && return 1; }
+	for word in '"status": "prelaunch"' "$@"; do
+		grep -q "$word" /tmp/answers || { echo "no $word" && return 1; }
+	done
+}
+
+# The kernel here has no iommufd, so that the vSMMU and the GPU, which want one for
+# each other, are started one after the other; all else is as it is printed.
+plan_starts() {
+	iommufd='s/,iommufd=iommufd0//; /^ *-object iommufd/d'
+	vsmmu='/^ *-device arm-smmuv3/d'
+	gpu='/^ *-device vfio-pci/d; /^ *-object acpi-generic-initiator/d'
+	check "QEMU starts the plan with the GPU" starts "$iommufd; $vsmmu" 'child<vfio-pci-nohotplug>' '"gi1-7"'
+	check "QEMU starts the plan with the vSMMU" starts "$iommufd; $gpu" "child<arm-smmuv3>"
+	check "and with a larger window" starts "$iommufd; $gpu; s/ras=on/&,highmem-mmio-size=4096G/" "child<arm-smmuv3>"
+	check "and takes nothing that it does not know" not_started "$iommufd; $gpu; s/ssidsize=/ssidbits=/"
+}
+
+not_started() {
+	! starts "$@"
+}
+
 modprobe vfio-pci
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 check "one GPU is listed" test -n "$GPU"
@@ -207,13 +255,16 @@ else
 	check "plan wants to be told" sh -c "cohgpu plan $GPU 2>&1 | grep -q 'its memory is not known'"
 	check "and computes 512 GiB" sh -c "cohgpu plan $GPU --memory 96G 2>&1 | grep -q 'MMIO window 512 GiB'"
 fi
+check "a copy of the machine has its GPU" copied list --json
+check "and is fit as it is" copied status
+check "and has its drawing" copied show "$GPU"
 check "watch hears of an unbind at once" watched "driver: $GRACE -> none" 3600000 rebind
 owner $GRACE
 check "sim list has it" sh -c "cohgpu sim list | grep -q 'gpu0 *gh200-96 *$GPU *96 GiB yes'"
 check "sim fault breaks it" sh -c "cohgpu sim fault $GPU dead 1 && cohgpu probe $GPU | grep 'extended *none'"
 check "and mends it" sh -c "cohgpu sim fault gpu0 dead 0 && cohgpu probe $GPU | grep 'extended *[A-Z]'"
 check "sim add makes another" sh -c "cohgpu sim add --preset tiny --name second && [ \$(cohgpu list --addresses | wc -l) = 2 ]"
-check "sim remove takes it away" sh -c "cohgpu sim remove second && [ \$(cohgpu list --addresses | wc -l) = 1 ]"
+check "sim remove takes it away" sh -c "cohgpu sim remove second | grep 'second: removed' && [ \$(cohgpu list --addresses | wc -l) = 1 ]"
 check "sim refuses what the simulator does" sh -c "cohgpu sim add --bdf 0000:00:00.0 2>&1 | grep 'gpu1: add: '"
 for before in $GRACE vfio-pci; do
 	for target in $GRACE vfio-pci; do
@@ -229,6 +280,8 @@ for before in $GRACE vfio-pci; do
 done
 check "a driver is loaded after all checks" loads_late
 [ ! -e /usr/sbin/udevadm ] || persists
+owner $GRACE
+[ ! -e /usr/bin/qemu-system-aarch64 ] || plan_starts
 owner vfio-pci
 check "the best driver is taken in whatever spelling" cohgpu bind "$GPU" --driver nvgrace-gpu-vfio-pci
 check "and is bound" bound_to $GRACE
