@@ -48,8 +48,7 @@ struct sim_bus {
 	struct pci_bus *bus;
 	struct pci_ops *stock;
 	struct pci_ops ops;
-	bool swapped;
-	bool pinned;
+	bool swapped, pinned;
 	unsigned int watchers;
 	struct sim_gpu __rcu *gpu;
 };
@@ -69,6 +68,18 @@ static struct sim_bus *sim_bus_find(struct pci_bus *bus)
 			return entry;
 	}
 	return NULL;
+}
+
+/* Whose accessors @bus has: one made below another has them from it. */
+static struct sim_bus *sim_bus_above(struct pci_bus *bus)
+{
+	struct sim_bus *entry;
+
+	do {
+		entry = sim_bus_find(bus);
+		bus = bus->parent;
+	} while (!entry || !entry->swapped);
+	return entry;
 }
 
 /* From within an access, which came through our accessors. */
@@ -105,10 +116,10 @@ void sim_bus_stock_set(struct sim_gpu *gpu, int where, int size, u32 value)
 }
 
 /* A register that is not the persona's; a root port's may be laid over. */
-static int sim_bus_read_other(struct sim_bus *entry, unsigned int devfn,
-			      int where, int size, u32 *val)
+static int sim_bus_read_other(struct sim_bus *entry, struct pci_bus *bus,
+			      unsigned int devfn, int where, int size, u32 *val)
 {
-	int ret = entry->stock->read(entry->bus, devfn, where, size, val);
+	int ret = entry->stock->read(bus, devfn, where, size, val);
 	struct sim_bus *other;
 	struct sim_gpu *gpu;
 	unsigned long flags;
@@ -118,14 +129,14 @@ static int sim_bus_read_other(struct sim_bus *entry, unsigned int devfn,
 		if (ret || !gpu || !READ_ONCE(gpu->aer.status))
 			continue;
 		raw_spin_lock_irqsave(&gpu->lock, flags);
-		sim_aer_read(gpu, entry->bus, devfn, where, size, val);
+		sim_aer_read(gpu, bus, devfn, where, size, val);
 		raw_spin_unlock_irqrestore(&gpu->lock, flags);
 	}
 	return ret;
 }
 
-static int sim_bus_write_other(struct sim_bus *entry, unsigned int devfn,
-			       int where, int size, u32 val)
+static int sim_bus_write_other(struct sim_bus *entry, struct pci_bus *bus,
+			       unsigned int devfn, int where, int size, u32 val)
 {
 	struct sim_bus *other;
 	struct sim_gpu *gpu;
@@ -136,10 +147,10 @@ static int sim_bus_write_other(struct sim_bus *entry, unsigned int devfn,
 		if (!gpu || !READ_ONCE(gpu->aer.status))
 			continue;
 		raw_spin_lock_irqsave(&gpu->lock, flags);
-		sim_aer_write(gpu, entry->bus, devfn, where, val);
+		sim_aer_write(gpu, bus, devfn, where, val);
 		raw_spin_unlock_irqrestore(&gpu->lock, flags);
 	}
-	return entry->stock->write(entry->bus, devfn, where, size, val);
+	return entry->stock->write(bus, devfn, where, size, val);
 }
 
 static int sim_bus_read(struct pci_bus *bus, unsigned int devfn, int where,
@@ -151,8 +162,8 @@ static int sim_bus_read(struct pci_bus *bus, unsigned int devfn, int where,
 	unsigned long flags;
 
 	rcu_read_lock();
-	entry = sim_bus_find(bus);
-	gpu = rcu_dereference(entry->gpu);
+	entry = sim_bus_above(bus);
+	gpu = entry->bus == bus ? rcu_dereference(entry->gpu) : NULL;
 	if (gpu && gpu->devfn == devfn && where + size <= SIM_CONFIG_BYTES) {
 		raw_spin_lock_irqsave(&gpu->lock, flags);
 		*val = sim_persona_read(gpu, where, size);
@@ -160,7 +171,7 @@ static int sim_bus_read(struct pci_bus *bus, unsigned int devfn, int where,
 		if (size < 4)
 			*val &= BIT(8 * size) - 1;
 	} else {
-		ret = sim_bus_read_other(entry, devfn, where, size, val);
+		ret = sim_bus_read_other(entry, bus, devfn, where, size, val);
 	}
 	rcu_read_unlock();
 	return ret;
@@ -175,14 +186,14 @@ static int sim_bus_write(struct pci_bus *bus, unsigned int devfn, int where,
 	unsigned long flags;
 
 	rcu_read_lock();
-	entry = sim_bus_find(bus);
-	gpu = rcu_dereference(entry->gpu);
+	entry = sim_bus_above(bus);
+	gpu = entry->bus == bus ? rcu_dereference(entry->gpu) : NULL;
 	if (gpu && gpu->devfn == devfn && where + size <= SIM_CONFIG_BYTES) {
 		raw_spin_lock_irqsave(&gpu->lock, flags);
 		sim_persona_write(gpu, where, size, val);
 		raw_spin_unlock_irqrestore(&gpu->lock, flags);
 	} else {
-		ret = sim_bus_write_other(entry, devfn, where, size, val);
+		ret = sim_bus_write_other(entry, bus, devfn, where, size, val);
 	}
 	rcu_read_unlock();
 	return ret;
@@ -378,6 +389,19 @@ static void sim_bus_swap(struct sim_bus *bus)
 	bus->swapped = true;
 }
 
+/* Below @parent, where a bus that was made meanwhile has @from, there is @to. */
+static void sim_bus_hand_down(struct pci_bus *parent, struct pci_ops *from,
+			      struct pci_ops *to)
+{
+	struct pci_bus *bus;
+
+	list_for_each_entry(bus, &parent->children, node) {
+		if (bus->ops == from)
+			pci_bus_set_ops(bus, to);
+		sim_bus_hand_down(bus, from, to);
+	}
+}
+
 /*
  * Ours go from a bus where nobody needs them, unless somebody is over them. Who
  * is over them shows ours while he passes on, and then puts his own back; he
@@ -391,6 +415,7 @@ static void sim_bus_swap_back(struct sim_bus *bus)
 		return;
 	if (top == &bus->ops) {
 		pci_bus_set_ops(bus->bus, bus->stock);
+		sim_bus_hand_down(bus->bus, &bus->ops, bus->stock);
 		synchronize_rcu();
 		top = READ_ONCE(bus->bus->ops);
 	}

@@ -30,6 +30,7 @@
 #include <linux/seq_file.h>
 #include <linux/sizes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/uaccess.h>
 
 #include "platform.h"
@@ -52,7 +53,7 @@ static const char *const sim_refuse_words[] = {
 /* A GPU that translates a guest's addresses. */
 struct sim_lpar {
 	struct list_head node;
-	struct pci_dev *gpu;
+	char gpu[16]; /* its address, for it may be gone */
 	unsigned int lpid;
 };
 
@@ -68,7 +69,7 @@ static struct sim_lpar *sim_lpar_find(struct pci_dev *gpu)
 	struct sim_lpar *lpar;
 
 	list_for_each_entry(lpar, &sim_lpars, node) {
-		if (lpar->gpu == gpu)
+		if (!strcmp(lpar->gpu, pci_name(gpu)))
 			return lpar;
 	}
 	return NULL;
@@ -95,7 +96,7 @@ int pnv_npu2_map_lpar_dev(struct pci_dev *gpdev, unsigned int lpid,
 	lpar = kzalloc(sizeof(*lpar), GFP_KERNEL);
 	if (!lpar)
 		return -ENOMEM;
-	lpar->gpu = gpdev;
+	strscpy(lpar->gpu, pci_name(gpdev), sizeof(lpar->gpu));
 	lpar->lpid = lpid;
 	mutex_lock(&sim_platform_lock);
 	if (sim_refuse == SIM_REFUSE_LPAR) {
@@ -144,7 +145,7 @@ static int sim_lpars_show(struct seq_file *seq, void *unused)
 
 	mutex_lock(&sim_platform_lock);
 	list_for_each_entry(lpar, &sim_lpars, node)
-		seq_printf(seq, "%s %u\n", pci_name(lpar->gpu), lpar->lpid);
+		seq_printf(seq, "%s %u\n", lpar->gpu, lpar->lpid);
 	mutex_unlock(&sim_platform_lock);
 	return 0;
 }
