@@ -175,7 +175,7 @@ static void both_off(void)
 struct en_user {
 	volatile char *map;
 	volatile int stop;
-	uint64_t good, refused;
+	volatile uint64_t good, refused;
 	bool by_map;
 };
 
@@ -216,6 +216,7 @@ static void toggled_under_use(void)
 	pthread_t thread;
 	uint64_t value = 0x600d, good = 0, refused = 0;
 	volatile int *stop = ktap_shared(sizeof(int));
+	double end;
 	pid_t pid;
 
 	en_open();
@@ -223,7 +224,10 @@ static void toggled_under_use(void)
 	vfio_put(&gpu.vfio, VFIO_USEMEM, 8, &value, 8);
 	pthread_create(&thread, NULL, en_user, &u);
 	pid = ktap_spawn(en_toggler, (void *)(uintptr_t)stop);
-	for (int i = 0; i < rounds; i++) {
+	/* Long enough that the others, too, were served and refused. */
+	end = ktap_now() + 30;
+	for (int i = 0;
+	     i < rounds || (!(good && refused && u.good && u.refused) && ktap_now() < end); i++) {
 		int sig = vfio_touch_read(u.map + 8, &value);
 
 		OK(sig == 0 || sig == SIGBUS, "touch: expected no signal or SIGBUS, got %d", sig);

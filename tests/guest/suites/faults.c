@@ -4,6 +4,7 @@
  * arrives at its services and at user space; and a device that is pulled from under a client.
  */
 #include <errno.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -171,9 +172,11 @@ static void unplug_while_mapped(void)
 	EQ(vfio_cfg32(&gpu.vfio, 0), 0x234210de, "identity of the new one");
 }
 
+/* Until the recovery is over there is a SIGBUS; then it waits. */
 static void ft_touch(void *p)
 {
-	vfio_touch_write(p, 0xbad);
+	while (vfio_touch_write(p, 0xbad) == SIGBUS)
+		ktap_sleep(0.005);
 }
 
 /* A fatal error resets the bus past VFIO: memory is touched again only when it is ready again. */

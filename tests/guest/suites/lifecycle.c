@@ -439,6 +439,16 @@ static void life_await_all(void)
 }
 
 /* Killed at random moments; each time the next client works. */
+/* Until one has begun; it lasts a while. */
+static void life_await_reset(void)
+{
+	const unsigned long was = life_tally->reset.begun;
+	double end = ktap_now() + 20;
+
+	while (ktap_now() < end && life_tally->reset.begun == was)
+		ktap_sleep(0.002);
+}
+
 static void random_kills(void)
 {
 	const double unit = ktap_sanitized() ? 0.3 : 0.03;
@@ -459,7 +469,10 @@ static void random_kills(void)
 		/* A reset takes a tenth of a second: most clients do not see the end of one. */
 		if (i % 5 == 0)
 			life_await_all();
-		ktap_sleep((double)(ktap_random() % 40) / 30 * unit);
+		if (i % 5 == 1)
+			life_await_reset();
+		else
+			ktap_sleep((double)(ktap_random() % 40) / 30 * unit);
 		start = ktap_now();
 		ktap_kill(pid, 20, "busy client");
 		if (ktap_now() - start > worst)
