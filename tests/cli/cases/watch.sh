@@ -11,13 +11,13 @@ undated() {
 
 # becomes PATH TEXT: in one step, as in sysfs, where nobody reads half of a change.
 becomes() {
-	printf '%s\n' "$2" >"$WORK/fresh"
-	mv -T "$WORK/fresh" "$T/$1"
+	printf '%s\n' "$2" >"$WORK/next"
+	mv -T "$WORK/next" "$T/$1"
 }
 
 driver_becomes() {
-	ln -s "../../drivers/$1" "$WORK/fresh"
-	mv -T "$WORK/fresh" "$T/$DEV/driver"
+	ln -s "../../drivers/$1" "$WORK/next"
+	mv -T "$WORK/next" "$T/$DEV/driver"
 }
 
 aer() {
@@ -140,14 +140,14 @@ watches watch/one-of-two 1 0009:01:00.0
 # One function goes while another comes: there are as many as before.
 swapped() {
 	mv "$T/sys/bus/pci/devices/0000:00:1f.0" "$WORK/aside.swap"
-	mv "$WORK/fresh.gpu" "$T/sys/bus/pci/devices/0008:01:00.0"
+	mv "$WORK/next.gpu" "$T/sys/bus/pci/devices/0008:01:00.0"
 }
 swap() {
 	watched
 	pci_function 0000:00:1f.0 0x8086 0x2918 0x060100
-	rm -rf "$WORK/fresh.gpu" "$WORK/aside.swap"
+	rm -rf "$WORK/next.gpu" "$WORK/aside.swap"
 	(T=$WORK/aside grace_gpu 0008:01:00.0 0x2941 5 smmu3.0x0000000011000000 $((185 * GIB)) 0)
-	mv "$WORK/aside/sys/bus/pci/devices/0008:01:00.0" "$WORK/fresh.gpu"
+	mv "$WORK/aside/sys/bus/pci/devices/0008:01:00.0" "$WORK/next.gpu"
 	rm -rf "$WORK/aside"
 }
 happen() {
