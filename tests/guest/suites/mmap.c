@@ -415,7 +415,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("data_agrees", start_middle_end, 0),
 	KTAP_CASE(flags),
 	KTAP_CASE(cache_attributes),
-	KTAP_CASE(non_congruent),
+	KTAP_CASE_SLOW(non_congruent, 120),
 	KTAP_CASE(split_and_protect),
 	KTAP_CASE(forked),
 	KTAP_CASE(remapped),
