@@ -189,6 +189,10 @@ void sim_ras_init(void)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(sim_ras_probes); i++) {
+		/* It calls the two before it, where they are functions. */
+		if (sim_ras_probes[i].action &&
+		    (sim_ras_on[i - 1] || sim_ras_on[i - 2]))
+			continue;
 		sim_ras_probes[i].probe.pre_handler = sim_ras_hit;
 		sim_ras_on[i] = !register_kprobe(&sim_ras_probes[i].probe);
 	}
