@@ -47,6 +47,14 @@ kernel_dir() {
 	printf '%s/kernel/%s-%s\n' "$CACHE" "$1" "$2"
 }
 
+# building_for KERNEL: sets `there`, the words before a command that builds for it:
+# where its own compiler is, for Debian's next kernel in the release that has it.
+# shellcheck disable=SC2034 # read by those that source this
+building_for() {
+	there=()
+	[[ $1 != 7.2 ]] || there=("$VM_DIR/forky")
+}
+
 # tree_hash PATH...: one hash over names, modes and contents of files.
 tree_hash() {
 	find "$@" -type f -printf '%p %m\0' 2>/dev/null | LC_ALL=C sort -z |

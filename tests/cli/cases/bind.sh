@@ -161,13 +161,18 @@ second_fails() {
 tree bind-second-fails two_hosted
 driver vfio-pci
 check "a second bind that fails leaves the first one's rule" second_fails
+# count_steps VERB...: sets `last` to the number of steps that cohgpu makes for it.
+count_steps() {
+	KERNEL_STEPS=$WORK/steps with_kernel cohgpu "$@" >/dev/null || return 1
+	last=$(<"$WORK/steps")
+}
+
 second_fails_late() {
 	local at last status bad=0
 	with_kernel cohgpu bind all --persist --driver vfio-pci || return 1
 	state >"$WORK/before"
 	tree_again
-	KERNEL_STEPS=$WORK/steps with_kernel cohgpu bind all --persist >/dev/null || return 1
-	last=$(<"$WORK/steps")
+	count_steps bind all --persist || return 1
 	for ((at = 1; at <= last; at++)); do
 		tree_again
 		status=0
@@ -386,8 +391,7 @@ every_step() {
 	tree "bind-$fate-$maker" $maker
 	state >"$WORK/before"
 	tree_again
-	KERNEL_STEPS=$WORK/steps with_kernel cohgpu bind all --persist >/dev/null || return 1
-	last=$(<"$WORK/steps")
+	count_steps bind all --persist || return 1
 	for ((at = 1; at <= last; at++)); do
 		tree_again
 		status=0
@@ -419,8 +423,7 @@ every_step_of_restore() {
 	state >"$WORK/before"
 	with_kernel cohgpu bind all --persist >/dev/null || return 1
 	tree_again
-	KERNEL_STEPS=$WORK/steps with_kernel cohgpu restore all >/dev/null || return 1
-	last=$(<"$WORK/steps")
+	count_steps restore all || return 1
 	for ((at = 1; at <= last; at++)); do
 		tree_again
 		(KERNEL_AT=$at KERNEL_FATE=$fate with_kernel cohgpu restore all) >"$WORK/fate" 2>&1 || true
@@ -437,8 +440,7 @@ every_step_after_reboot() {
 	with_kernel cohgpu bind all --persist >/dev/null || return 1
 	gone run/cohgpu
 	tree_again
-	KERNEL_STEPS=$WORK/steps with_kernel cohgpu restore all >/dev/null || return 1
-	last=$(<"$WORK/steps")
+	count_steps restore all || return 1
 	for ((at = 1; at <= last; at++)); do
 		tree_again
 		(KERNEL_AT=$at KERNEL_FATE=kill with_kernel cohgpu restore all) >/dev/null 2>&1 || true

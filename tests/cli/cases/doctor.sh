@@ -4,16 +4,21 @@
 
 declare -A spoilt=()
 
-# spoil ID WORD VERDICT COMMAND...: what COMMAND does to a healthy host has this
-# check say VERDICT; golden/ has all that it says.
-spoil() {
-	local id=$1 word=$2 verdict=$3
-	shift 3
-	tree "$id-$word" healthy
+# spoil_host MAKER PREFIX WHOSE ID WORD VERDICT COMMAND...: what COMMAND does to the
+# healthy host that MAKER makes has this check say VERDICT; golden/ has all that it says.
+spoil_host() {
+	local maker=$1 name=$2$4-$5 whose=$3 id=$4 word=$5 verdict=$6
+	shift 6
+	tree "$name" "$maker"
 	"$@"
 	spoilt[$id]=1
-	says "doctor/$id-$word" doctor --check $id
-	check "$id is $verdict: $word" grep -q "^$verdict  $id " "$WORK/said"
+	says "doctor/$name" doctor --check $id
+	check "$id is $verdict$whose: $word" grep -q "^$verdict  $id " "$WORK/said"
+}
+
+# spoil ID WORD VERDICT COMMAND...
+spoil() {
+	spoil_host healthy '' '' "$@"
 }
 
 tree none host
@@ -243,13 +248,7 @@ check "no check of Grace's is made of a V100" test "$(cohgpu doctor --json | jq 
 
 # spoil_v100 ID WORD VERDICT COMMAND...
 spoil_v100() {
-	local id=$1 word=$2 verdict=$3
-	shift 3
-	tree "v100-$id-$word" healthy_v100
-	"$@"
-	spoilt[$id]=1
-	says "doctor/v100-$id-$word" doctor --check $id
-	check "$id is $verdict of a V100: $word" grep -q "^$verdict  $id " "$WORK/said"
+	spoil_host healthy_v100 v100- ' of a V100' "$@"
 }
 V100=sys/bus/pci/devices/0004:04:00.0
 one_bridge_free() {

@@ -357,13 +357,18 @@ static void no_guest_no_call(void)
 	nothing_out_of_turn();
 }
 
+static void guest_and_gpu(struct power_guest *g)
+{
+	guest_make(g);
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+}
+
 static void guest_mapped_while_open(void)
 {
 	struct power_guest g;
 
-	guest_make(&g);
-	nvlink_make(&nv, 0, &one_link);
-	nvlink_bind(&nv);
+	guest_and_gpu(&g);
 	for (int i = 0; i < 3; i++) {
 		EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
 		OK(lpid_of(nv.gpu.bdf), "round %d: no LPID", i);
@@ -385,9 +390,7 @@ static void guest_tracepoints(void)
 	unsigned int lpid;
 	char line[256];
 
-	guest_make(&g);
-	nvlink_make(&nv, 0, &one_link);
-	nvlink_bind(&nv);
+	guest_and_gpu(&g);
 	trace_start("nvlink2");
 	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
 	lpid = lpid_of(nv.gpu.bdf);
@@ -473,9 +476,7 @@ static void P8_guest_refused(void)
 {
 	struct power_guest g;
 
-	guest_make(&g);
-	nvlink_make(&nv, 0, &one_link);
-	nvlink_bind(&nv);
+	guest_and_gpu(&g);
 	nvlink_platform_set("refuse", "lpar");
 	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), EIO, "open with a guest that is refused");
 	power_close(&nv.gpu.vfio, &g);
@@ -529,9 +530,7 @@ static void guest_not_given_back_at_close(void)
 {
 	struct power_guest g;
 
-	guest_make(&g);
-	nvlink_make(&nv, 0, &one_link);
-	nvlink_bind(&nv);
+	guest_and_gpu(&g);
 	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
 	nvlink_platform_set("refuse", "unmap");
 	power_close(&nv.gpu.vfio, &g);
@@ -549,9 +548,7 @@ static void guest_goes_after_the_reset(void)
 	struct power_guest g;
 	uint16_t command;
 
-	guest_make(&g);
-	nvlink_make(&nv, 0, &one_link);
-	nvlink_bind(&nv);
+	guest_and_gpu(&g);
 	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
 	command = vfio_cfg16(&nv.gpu.vfio, PCI_COMMAND);
 	vfio_cfg_set16(&nv.gpu.vfio, PCI_COMMAND, command | PCI_COMMAND_MASTER);
