@@ -6,14 +6,16 @@
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
 # make mutants    every planted bug, in unit tests and VMs: which must see it
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
-# make tool       build/tool/cohgpu, the operators' command (to install: ninja -C build/tool install)
+# make tool       build/tool/cohgpu, the operators' command
+# make install    the command, its manual pages and completions; with KDIR=<kernel build tree> the drivers, too
+# make uninstall  the same, away; both take PREFIX (/usr/local) and DESTDIR
 # make setup      host packages               make fetch       kernels into the cache
 # make deb        Debian packages into build/deb
 # make format     clang-format over user space
 
 # make help       this
 
-.PHONY: help demo check check-all check-guests fuzz mutants modules tool deb setup fetch format clean
+.PHONY: help demo check check-all check-guests fuzz mutants modules tool install uninstall deb setup fetch format clean
 
 help:
 	@sed -n 's/^# \(make\|  *P\)/\1/p' Makefile
@@ -46,6 +48,9 @@ deb:
 tool:
 	@test -e build/tool/build.ninja || meson setup build/tool tool
 	@ninja -C build/tool
+
+install uninstall:
+	@packaging/install $@ tool $(if $(KDIR),modules KDIR="$(abspath $(KDIR))" $(if $(OUT),OUT="$(abspath $(OUT))"))
 
 setup:
 	@vm/setup

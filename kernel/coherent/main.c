@@ -445,3 +445,4 @@ module_exit(coherent_exit);
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The cohgpu authors");
 MODULE_DESCRIPTION("Windows of coherent device memory for VFIO PCI drivers");
+MODULE_VERSION(COHGPU_VERSION);

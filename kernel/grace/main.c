@@ -216,4 +216,5 @@ module_pci_driver(nvgrace_driver);
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The cohgpu authors");
 MODULE_DESCRIPTION("VFIO driver for NVIDIA GPUs with CPU-coherent memory");
+MODULE_VERSION(COHGPU_VERSION);
 MODULE_IMPORT_NS(COHERENT_NAMESPACE);

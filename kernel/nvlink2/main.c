@@ -211,4 +211,5 @@ module_exit(nvlink2_exit);
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The cohgpu authors");
 MODULE_DESCRIPTION("VFIO driver for Tesla V100 GPUs and their NVLink2 bridges");
+MODULE_VERSION(COHGPU_VERSION);
 MODULE_IMPORT_NS(COHERENT_NAMESPACE);

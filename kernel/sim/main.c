@@ -79,4 +79,5 @@ module_exit(sim_exit);
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The cohgpu authors");
 MODULE_DESCRIPTION("Simulated GPUs with CPU-coherent memory");
+MODULE_VERSION(COHGPU_VERSION);
 MODULE_INFO(test, "Y");

@@ -436,4 +436,5 @@ module_exit(sim_platform_exit);
 MODULE_LICENSE("GPL");
 MODULE_AUTHOR("The cohgpu authors");
 MODULE_DESCRIPTION("What a POWER9 kernel does for drivers of GPUs on NVLink, simulated");
+MODULE_VERSION(COHGPU_VERSION);
 MODULE_INFO(test, "Y");

@@ -172,6 +172,7 @@ static void man_main(void)
 	     ".Cm all .\n"
 	     "Data goes to standard output; progress and errors go to standard error.");
 	man_exit();
+	puts(".Sh HISTORY\nThis page came with cohgpu " COHGPU_VERSION ".");
 }
 
 static void bash_option(const struct verb_option *o)

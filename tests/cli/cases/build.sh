@@ -3,8 +3,9 @@
 # The same source gives the same program, wherever it is built.
 
 same_everywhere() {
-	cp -r "$TOP/tool" "$WORK/source"
-	build "$WORK/here" "$TOP/tool" && build "$WORK/a/deeper/place" "$WORK/source" || return 1
+	mkdir "$WORK/source"
+	cp -r "$TOP/tool" "$TOP/VERSION" "$WORK/source/"
+	build "$WORK/here" "$TOP/tool" && build "$WORK/a/deeper/place" "$WORK/source/tool" || return 1
 	cmp "$WORK/here/cohgpu" "$WORK/a/deeper/place/cohgpu"
 }
 

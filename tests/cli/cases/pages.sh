@@ -15,6 +15,13 @@ says usage/help --help
 
 PAGES=$(dirname "$COHGPU")/pages
 
+# version_told: by the program and its manual, as the tree has it.
+version_told() {
+	diff <(cohgpu --version) <(echo "cohgpu $(<"$TOP/VERSION")") &&
+		grep -qxF "This page came with cohgpu $(<"$TOP/VERSION")." "$PAGES/cohgpu.8"
+}
+check "the program and its manual tell the tree's version" version_told
+
 # options_of VERB: as its --help has them.
 options_of() {
 	cohgpu "$1" --help | grep -oE -- '--[a-z-]+' | sort -u
