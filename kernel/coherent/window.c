@@ -148,6 +148,9 @@ static size_t coherent_window_width(const void __iomem *io, size_t count)
 {
 	size_t width = 8;
 
+	/* Nearly always; dividing for each word would cost more than moving it. */
+	if (count >= 8 && IS_ALIGNED((unsigned long)io, 8))
+		return 8;
 	while (width > count || (unsigned long)io % width)
 		width /= 2;
 	return width;
@@ -160,25 +163,29 @@ static size_t coherent_window_width(const void __iomem *io, size_t count)
 static void coherent_window_io_read(const void __iomem *io, void *bytes,
 				    size_t count)
 {
-	union { u64 q; u32 l; u16 w; u8 b; } value;
+	u64 q;
+	u32 l;
+	u16 w;
 
 	while (count) {
 		size_t width = coherent_window_width(io, count);
 
 		switch (width) {
 		case 8:
-			value.q = __raw_readq(io);
+			q = __raw_readq(io);
+			memcpy(bytes, &q, sizeof(q));
 			break;
 		case 4:
-			value.l = __raw_readl(io);
+			l = __raw_readl(io);
+			memcpy(bytes, &l, sizeof(l));
 			break;
 		case 2:
-			value.w = __raw_readw(io);
+			w = __raw_readw(io);
+			memcpy(bytes, &w, sizeof(w));
 			break;
 		default:
-			value.b = __raw_readb(io);
+			*(u8 *)bytes = __raw_readb(io);
 		}
-		memcpy(bytes, &value, width);
 		io += width;
 		bytes += width;
 		count -= width;
@@ -188,24 +195,28 @@ static void coherent_window_io_read(const void __iomem *io, void *bytes,
 static void coherent_window_io_write(void __iomem *io, const void *bytes,
 				     size_t count)
 {
-	union { u64 q; u32 l; u16 w; u8 b; } value;
+	u64 q;
+	u32 l;
+	u16 w;
 
 	while (count) {
 		size_t width = coherent_window_width(io, count);
 
-		memcpy(&value, bytes, width);
 		switch (width) {
 		case 8:
-			__raw_writeq(value.q, io);
+			memcpy(&q, bytes, sizeof(q));
+			__raw_writeq(q, io);
 			break;
 		case 4:
-			__raw_writel(value.l, io);
+			memcpy(&l, bytes, sizeof(l));
+			__raw_writel(l, io);
 			break;
 		case 2:
-			__raw_writew(value.w, io);
+			memcpy(&w, bytes, sizeof(w));
+			__raw_writew(w, io);
 			break;
 		default:
-			__raw_writeb(value.b, io);
+			__raw_writeb(*(const u8 *)bytes, io);
 		}
 		io += width;
 		bytes += width;
