@@ -3,6 +3,7 @@
 #                 PRESET=v100-32: the same of a V100 on POWER9
 # make check      the quick tests             make check-all   every lane, every kernel
 # make check-guests   every QEMU and kernel that guests are run with
+# make bench      our driver against the kernel's own, instruction by instruction: docs/performance.md
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
 # make mutants    every planted bug, in unit tests and VMs: which must see it
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
@@ -15,7 +16,7 @@
 
 # make help       this
 
-.PHONY: help demo check check-all check-guests fuzz mutants modules tool install uninstall deb setup fetch format clean
+.PHONY: help demo check check-all check-guests bench fuzz mutants modules tool install uninstall deb setup fetch format clean
 
 help:
 	@sed -n 's/^# \(make\|  *P\)/\1/p' Makefile
@@ -31,6 +32,9 @@ check-all:
 
 check-guests: setup
 	@vm/check-guests
+
+bench: setup
+	@bench/all
 
 mutants: setup
 	@tests/harness/mutants

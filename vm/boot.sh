@@ -22,6 +22,8 @@ OPT_GUESTS=''
 INITRD_PACK=(cat) GPU_BUSES=() SERIAL_BUS='' NODEFAULTS=(-nodefaults)
 # Enough for four of the largest preset (276 GiB each).
 DEVICE_MEMORY_GIB=${COHGPU_DEVICE_MEMORY_GIB:-1120}
+# 1: the VM's clock counts instructions, a nanosecond each, and skips what is slept.
+OPT_ICOUNT=0
 
 # gpu_slots: a port each, with a stock ivshmem function behind it. Ports without
 # hotplug: pciehp would wait for its time-outs in every reset. A machine that
@@ -56,6 +58,7 @@ gpu_slots() {
 # guests emulates what they need.
 accelerator() {
 	local want=${COHGPU_ACCEL:-} noted=$BUILD/kvm/$OPT_ARCH-$OPT_KERNEL
+	[[ $OPT_ICOUNT == 0 ]] || { echo tcg,thread=single && return; }
 	if [[ -z $want && -w $KVM && -z $OPT_GUESTS && $(dpkg --print-architecture) == "$DEBIAN_ARCH" ]]; then
 		mkdir -p "$BUILD/kvm"
 		[[ -e $noted && ! $noted -ot $KVM ]] || try_kvm >"$noted" 2>/dev/null
@@ -91,6 +94,7 @@ qemu_command() {
 		-kernel "$(kernel_dir "$OPT_ARCH" "$OPT_KERNEL")/vmlinuz" -initrd "$dir/initrd"
 		-append "console=$CONSOLE panic=-1 oops=panic mem=$MEM_ARG log_buf_len=8M ignore_loglevel $CMDLINE"
 		"${slots[@]}")
+	[[ $OPT_ICOUNT == 0 ]] || QEMU_COMMAND+=(-icount "shift=0,sleep=off")
 	[[ $OPT_ACPI == 0 ]] || QEMU_COMMAND+=(-acpitable "file=$(acpi_table)")
 }
 

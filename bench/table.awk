@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# Figures of bench/run to a table. What differs by less than a hundredth is the same.
+
+function size_name(n) {
+	if (n == 0) return "-"
+	if (n % 2 ^ 30 == 0) return n / 2 ^ 30 " GiB"
+	if (n % 2 ^ 20 == 0) return n / 2 ^ 20 " MiB"
+	if (n % 2 ^ 10 == 0) return n / 2 ^ 10 " KiB"
+	return n " B"
+}
+
+function figure(n) {
+	if (n == "") return "-"
+	if (n >= 1e9) return sprintf("%.2f G", n / 1e9)
+	if (n >= 1e6) return sprintf("%.2f M", n / 1e6)
+	if (n >= 1e4) return sprintf("%.1f k", n / 1e3)
+	return sprintf("%d", n)
+}
+
+function bytes(n) {
+	if (n == "") return "-"
+	return n >= 2 ^ 20 ? sprintf("%.1f MiB", n / 2 ^ 20) : sprintf("%d KiB", n / 1024)
+}
+
+# fits PATTERN NAME: with * for anything.
+function fits(pattern, name) {
+	gsub(/[+.]/, "[&]", pattern)
+	gsub(/\*/, ".*", pattern)
+	return name ~ "^" pattern "$"
+}
+
+# target_of OP SIZE: sets `against` and `least`.
+function target_of(op, size, i) {
+	for (i = 1; i <= rules; i++) {
+		if (!fits(rule_op[i], op) || (rule_kernel[i] != "-" && rule_kernel[i] != version)) continue
+		if ((rule_min[i] != "-" && size < rule_min[i]) || (rule_max[i] != "-" && size > rule_max[i])) continue
+		against = rule_against[i]
+		least = rule_least[i]
+		return
+	}
+}
+
+function row(key, part, op, size, ours, other, times, verdict) {
+	split(key, part, " ")
+	op = part[2]; size = part[3] + 0
+	ours = value[key, "ours"]
+	target_of(op, size)
+	if (part[1] == "bytes") {
+		if (!value[key, "ours"] && !value[key, "peer"]) return
+		printf "| page tables after %s | %s | %s | %s | - | | | |\n", op, size_name(size), bytes(ours), bytes(value[key, "peer"])
+		return
+	}
+	other = value[key, against]
+	times = verdict = ""
+	if (ours != "" && other != "") {
+		times = other / ours
+		verdict = times >= least * 0.99 ? "met" : "missed"
+		count[verdict]++
+		compared++
+	}
+	printf "| %s | %s | %s | %s | %s | %s | %s | %s |\n", op, size_name(size), figure(ours), figure(value[key, "peer"]),
+		figure(value[key, "vfio"]), times == "" ? "" : sprintf("%.2f", times),
+		verdict == "" ? "" : least (against == "vfio" ? " (vfio-pci)" : ""), verdict
+}
+
+BEGIN {
+	while ((getline line < targets) > 0) {
+		if (line ~ /^#/ || split(line, field, " ") != 6) continue
+		rules++
+		rule_op[rules] = field[1]; rule_min[rules] = field[2]; rule_max[rules] = field[3]
+		rule_kernel[rules] = field[4]; rule_against[rules] = field[5]; rule_least[rules] = field[6]
+	}
+}
+
+/^# kernel: / { kernel = $3; version = kernel; sub(/^[0-9]+\.[0-9]+/, "&;", version); sub(/;.*/, "", version) }
+$1 == "cost" || $1 == "bytes" {
+	key = $1 " " $2 " " $3
+	if (!(key in seen)) { seen[key] = 1; order[++n] = key }
+	value[key, $4] = $1 == "cost" ? $6 : $5
+}
+
+END {
+	printf "\nInstructions, kernel %s\n\n", kernel
+	print "| operation | size | ours | in-tree | vfio-pci | times as fast | target | |"
+	print "|---|---:|---:|---:|---:|---:|---:|---|"
+	for (i = 1; i <= n; i++) row(order[i])
+	printf "\n%d targets met, %d missed\n", count["met"], count["missed"]
+	exit !compared
+}
