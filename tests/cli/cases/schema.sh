@@ -20,21 +20,33 @@ keeps_schema() {
 	jsonschema -i "$WORK/said.json" "$TOP/tool/schema/$verb.json"
 }
 
-# Each member, however deep, left out or of another type; of an array the first element.
+# damaged: of the JSON on standard input, line by line: what would be wrong with a
+# schema, and the JSON that it would then take. Each member, however deep, is left out
+# or is of another type; of an array the first element. An array may be shorter, and
+# physical addresses are for root.
+damaged() {
+	jq -c '. as $whole | paths | select(all(.[]; type == "string" or . == 0)) as $path |
+		(select(last != 0 and (last | tostring | endswith("mem_base") | not)) | "\($path) may be left out", ($whole | delpaths([$path]))),
+		("\($path) may be of any type", ($whole | setpath($path; {odd: 1})))'
+}
+
+# Of all of them the schema takes only the one that nobody damaged.
 schema_bites() {
-	local verb=$1 file=$2 path bad=0 count=0
-	json_of "$file" >"$WORK/said.json"
-	while IFS= read -r path; do
-		count=$((count + 1))
-		jq "delpaths([$path])" "$WORK/said.json" >"$WORK/damaged.json"
-		# An array may be shorter, and physical addresses are for root.
-		[[ $path == *'0]' || $path == *'mem_base"]' ]] || ! jsonschema -i "$WORK/damaged.json" "$TOP/tool/schema/$verb.json" 2>/dev/null >&2 ||
-			{ echo "$verb: $path may be left out" && bad=1; }
-		jq "setpath($path; {\"odd\": 1})" "$WORK/said.json" >"$WORK/damaged.json"
-		! jsonschema -i "$WORK/damaged.json" "$TOP/tool/schema/$verb.json" 2>/dev/null >&2 ||
-			{ echo "$verb: $path may be of any type" && bad=1; }
-	done < <(jq -c 'paths | select(all(.[]; type == "string" or . == 0))' "$WORK/said.json")
-	[[ $count -ge 3 && $bad == 0 ]]
+	local verb=$1 file=$2 claim json instances=() claims=()
+	rm -rf "$WORK/damaged" && mkdir "$WORK/damaged"
+	json_of "$file" >"$WORK/damaged/0"
+	while IFS= read -r claim && IFS= read -r json; do
+		claims+=("$claim")
+		printf '%s\n' "$json" >"$WORK/damaged/${#claims[@]}"
+		instances+=(-i "$WORK/damaged/${#claims[@]}")
+	done < <(damaged <"$WORK/damaged/0")
+	[[ ${#claims[@]} -ge 6 ]] || return
+	jsonschema --output pretty -i "$WORK/damaged/0" "${instances[@]}" "$TOP/tool/schema/$verb.json" 2>/dev/null |
+		sed -n 's/^===\[SUCCESS\]===(.*\/\([0-9]*\))===$/\1/p' >"$WORK/taken"
+	while IFS= read -r json; do
+		[[ $json == 0 ]] || echo "$verb: ${claims[$((json - 1))]}"
+	done <"$WORK/taken"
+	[[ $(<"$WORK/taken") == 0 ]]
 }
 
 declare -A example=()
