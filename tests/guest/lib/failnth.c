@@ -15,7 +15,7 @@
 #define FAIL_NTH     "/proc/thread-self/fail-nth"
 #define FAIL_DEBUGFS "/sys/kernel/debug/"
 /* In the quick round only each so many-th allocation fails, after the first. */
-#define QUICK_STRIDE 10
+#define QUICK_STRIDE 25
 #define QUICK_ALL    20
 #define LIMIT	     20000
 

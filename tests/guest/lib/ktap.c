@@ -377,8 +377,11 @@ int ktap_main(const char *suite, const struct ktap_case *cases, size_t n, void (
 
 	ktap_suite = suite;
 	if (argc > 1 && !strcmp(argv[1], "-l")) {
-		for (size_t i = 0; i < n; i++)
-			printf("%s/%s\n", suite, cases[i].name);
+		for (size_t i = 0; i < n; i++) {
+			ktap_current = &cases[i];
+			if (ktap_selected(ktap_current, argc, argv))
+				printf("%s\n", ktap_name());
+		}
 		return 0;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);

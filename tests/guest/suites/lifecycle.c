@@ -249,7 +249,7 @@ static void life_cycle(int i)
 /* What a cycle may not leave: a page of anything. The noise of a VM is allowed for once. */
 static void cycles(void)
 {
-	int n = ktap_quick() ? 20 : 1000, warm = 5;
+	int n = !ktap_quick() ? 1000 : ktap_sanitized() ? 8 : 20, warm = ktap_sanitized() ? 2 : 5;
 	struct life_counts a, b;
 
 	gpu_bind(&gpu, &life_want);
@@ -438,7 +438,6 @@ static void life_await_all(void)
 		ktap_sleep(0.002);
 }
 
-/* Killed at random moments; each time the next client works. */
 /* Until one has begun; it lasts a while. */
 static void life_await_reset(void)
 {
@@ -449,10 +448,11 @@ static void life_await_reset(void)
 		ktap_sleep(0.002);
 }
 
+/* Killed at random moments; each time the next client works. */
 static void random_kills(void)
 {
 	const double unit = ktap_sanitized() ? 0.3 : 0.03;
-	int rounds = ktap_quick() ? 10 : 200;
+	int rounds = !ktap_quick() ? 200 : ktap_sanitized() ? 6 : 10;
 	double worst = 0;
 
 	gpu_bind(&gpu, &life_want);

@@ -190,21 +190,19 @@ static void non_congruent(void)
 				   t[i].va * page;
 			char *p = mmap(at, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
 				       gpu.vfio.fd, gpu.vfio.region[index].offset + off);
-			uint64_t *image = malloc(len);
+			uint64_t *image = malloc(len), *in = malloc(len);
 
 			EQ((intptr_t)p, (intptr_t)at, "mmap");
 			ktap_fill(image, len, i + 1);
 			for (size_t k = 0; k < len; k += page)
 				*(volatile uint64_t *)(p + k) = image[k / 8];
-			for (size_t k = 0; k < len; k += page) {
-				uint64_t dev = gpu_window(&gpu, index) + off + k, in;
-
-				sim_mem_read(gpu.name, dev, &in, 8);
-				EQ(in, image[k / 8],
+			sim_mem_read(gpu.name, gpu_window(&gpu, index) + off, in, len);
+			for (size_t k = 0; k < len; k += page)
+				EQ(in[k / 8], image[k / 8],
 				   "region %d, address %u and offset %u pages off: page %zu", index,
 				   t[i].va, t[i].off, k / page);
-			}
 			free(image);
+			free(in);
 			munmap(room, len + 4 * MiB);
 		}
 	}
