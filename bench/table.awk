@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # Figures of bench/run to a table. What differs by less than a hundredth is the same.
+# With -v data=FILE, how many times as fast ours is goes there too.
 
 function size_name(n) {
 	if (n == 0) return "-"
@@ -50,6 +51,10 @@ function row(key, part, op, size, ours, other, times, verdict) {
 		printf "| page tables after %s | %s | %s | %s | - | | | |\n", op, size_name(size), bytes(ours), bytes(value[key, "peer"])
 		return
 	}
+	if (part[1] == "hold") {
+		printf "| mmap_lock held at most, %s | %s | %s | %s | - | | | |\n", op, size_name(size), figure(ours), figure(value[key, "peer"])
+		return
+	}
 	other = value[key, against]
 	times = verdict = ""
 	if (ours != "" && other != "") {
@@ -57,6 +62,7 @@ function row(key, part, op, size, ours, other, times, verdict) {
 		verdict = times >= least * 0.99 ? "met" : "missed"
 		count[verdict]++
 		compared++
+		if (data != "") print op, size, times > data
 	}
 	printf "| %s | %s | %s | %s | %s | %s | %s | %s |\n", op, size_name(size), figure(ours), figure(value[key, "peer"]),
 		figure(value[key, "vfio"]), times == "" ? "" : sprintf("%.2f", times),
@@ -73,7 +79,7 @@ BEGIN {
 }
 
 /^# kernel: / { kernel = $3; version = kernel; sub(/^[0-9]+\.[0-9]+/, "&;", version); sub(/;.*/, "", version) }
-$1 == "cost" || $1 == "bytes" {
+$1 == "cost" || $1 == "bytes" || $1 == "hold" {
 	key = $1 " " $2 " " $3
 	if (!(key in seen)) { seen[key] = 1; order[++n] = key }
 	value[key, $4] = $1 == "cost" ? $6 : $5

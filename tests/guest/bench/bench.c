@@ -30,28 +30,35 @@ void bench_add(struct bench_cost *sum, const struct bench_cost *more)
 	sum->cpu += more->cpu;
 }
 
-void bench_keep(struct bench_cost *best, const struct bench_cost *cost)
+static int bench_cheaper(const void *a, const void *b)
 {
-	if (!best->cpu || cost->cpu < best->cpu)
-		*best = *cost;
+	const struct bench_cost *x = a, *y = b;
+
+	return (x->cpu > y->cpu) - (x->cpu < y->cpu);
+}
+
+struct bench_cost bench_middle(struct bench_cost *costs, int n)
+{
+	qsort(costs, n, sizeof(*costs), bench_cheaper);
+	return costs[(n - 1) / 2];
 }
 
 void bench_run(const struct bench *b, const struct bench_op *op, void (*fn)(void *), void *arg)
 {
-	struct bench_cost best = {0}, cost;
+	struct bench_cost costs[BENCH_ROUNDS], middle;
 
 	/* What happens once only is not what the operation costs. */
 	fn(arg);
 	for (int round = 0; round < op->rounds; round++) {
-		bench_start(&cost);
+		bench_start(&costs[round]);
 		for (int i = 0; i < op->times; i++)
 			fn(arg);
-		bench_stop(&cost);
-		cost.elapsed /= op->times;
-		cost.cpu /= op->times;
-		bench_keep(&best, &cost);
+		bench_stop(&costs[round]);
+		costs[round].elapsed /= op->times;
+		costs[round].cpu /= op->times;
 	}
-	bench_print(b, op->name, op->size, &best);
+	middle = bench_middle(costs, op->rounds);
+	bench_print(b, op->name, op->size, &middle);
 }
 
 void bench_print(const struct bench *b, const char *op, uint64_t size,

@@ -21,6 +21,8 @@ struct bench {
 	struct gpu gpu;
 };
 
+#define BENCH_ROUNDS 15
+
 struct bench_cost {
 	double elapsed, cpu;
 };
@@ -29,15 +31,15 @@ struct bench_op {
 	const char *name;
 	uint64_t size;
 	int times;  /* that a round runs it */
-	int rounds; /* of which the cheapest counts: interrupts are in the others */
+	int rounds; /* at most BENCH_ROUNDS, of which the middle one counts: some have interrupts */
 };
 
 /* What it takes from bench_start() to bench_stop(). */
 void bench_start(struct bench_cost *cost);
 void bench_stop(struct bench_cost *cost);
 void bench_add(struct bench_cost *sum, const struct bench_cost *more);
-/* Keeps the cheaper of both; @best begins as zero. */
-void bench_keep(struct bench_cost *best, const struct bench_cost *cost);
+/* The middle one of so many, which it sorts. */
+struct bench_cost bench_middle(struct bench_cost *costs, int n);
 /* Runs and prints an operation. */
 void bench_run(const struct bench *b, const struct bench_op *op, void (*fn)(void *), void *arg);
 
