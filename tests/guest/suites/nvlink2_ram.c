@@ -330,7 +330,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(zapped_when_silent),
 		KTAP_CASE(tracepoints),
 		KTAP_CASE(killed_while_mapped),
-		KTAP_CASE_ARG_SLOW("many_cycles", many_cycles, 1000, 600),
+		KTAP_CASE_ARG_SLOW("many_cycles", many_cycles, 1000, 900),
 	};
 
 	nvlink_suite();
