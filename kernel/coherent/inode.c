@@ -3,16 +3,7 @@
  * Which address space the mappings of a device are in.
  *
  * All of them must be in one of the device's own, so that they can be found and
- * zapped. The VFIO core gives every device an inode for that since 6.10. For
- * older kernels we make one, on a pseudo file system, and let the device's
- * files use it: from the first mmap() of a file on, before any VMA is linked.
- *
- * Two things need care there. The mm counts writable mappings in the address
- * space before and after it calls mmap(), and need not find the same one: two
- * processes may map a file for the first time at once. So the new one starts
- * with a count that no such drift uses up; nobody ever forbids to write to it.
- * And the core puts the physical page number of a real BAR
- * into vm_pgoff, which must not be mistaken for ours: COMPAT_PGOFF_BYTES.
+ * zapped: the inode that the VFIO core gives every device.
  */
 #include "coherent/window.h"
 
@@ -35,6 +26,18 @@ void coherent_inode_adopt(struct coherent_device *cdev,
 
 #else
 
+/*
+ * The core does that since 6.10. For older kernels we make an inode, on a pseudo
+ * file system, and let the device's files use it: from the first mmap() of a
+ * file on, before any VMA is linked.
+ *
+ * Two things need care there. The mm counts writable mappings in the address
+ * space before and after it calls mmap(), and need not find the same one: two
+ * processes may map a file for the first time at once. So the new one starts
+ * with a count that no such drift uses up; nobody ever forbids to write to it.
+ * And the core puts the physical page number of a real BAR
+ * into vm_pgoff, which must not be mistaken for ours: COMPAT_PGOFF_BYTES.
+ */
 #include <linux/fs.h>
 #include <linux/mm.h>
 #include <linux/module.h>
