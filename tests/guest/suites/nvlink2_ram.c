@@ -208,9 +208,11 @@ static void zapped_when_silent(void)
 	munmap(p, 64 * KiB);
 }
 
-static void told(const char *event, const struct vfio_dev *v, uint64_t offset, uint64_t bytes)
+/* One such event, with this in its line; a fault that is put off until later has one of its own. */
+static void told(const char *event, const struct vfio_dev *v, const char *with, uint64_t offset,
+		 uint64_t bytes)
 {
-	const char *const words[] = {event, v->bdf, NULL};
+	const char *const words[] = {event, v->bdf, with, NULL};
 	char line[256];
 
 	EQ(trace_lines(words, line, sizeof(line)), 1, "%s of %s: lines", event, v->bdf);
@@ -237,9 +239,9 @@ static void tracepoints(void)
 	munmap(p, 64 * KiB);
 	nvlink_close(&nv);
 	sim_remove(nv.gpu.name);
-	told("coherent_mmap", &gpu, GiB, 64 * KiB);
-	told("coherent_mmap", &bridge, 0, NVLINK_ATSD);
-	told("coherent_fault", &gpu, GiB, 0);
+	told("coherent_mmap", &gpu, "length", GiB, 64 * KiB);
+	told("coherent_mmap", &bridge, "length", 0, NVLINK_ATSD);
+	told("coherent_fault", &gpu, "result 0x100", GiB, 0);
 	trace_stop();
 }
 
