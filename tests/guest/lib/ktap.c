@@ -55,6 +55,11 @@ bool ktap_quick(void)
 	return ktap_env("COHGPU_QUICK");
 }
 
+bool ktap_brief(void)
+{
+	return ktap_quick() && !ktap_peer();
+}
+
 bool ktap_peer(void)
 {
 	return ktap_env("COHGPU_PEER");

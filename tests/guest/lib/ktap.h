@@ -55,6 +55,7 @@ int ktap_main(const char *suite, const struct ktap_case *cases, size_t n, void (
 long ktap_arg(void);
 const char *ktap_name(void); /* "suite/case" */
 bool ktap_quick(void);	     /* COHGPU_QUICK: fewer rounds */
+bool ktap_brief(void);	     /* the same, but for a driver whose bugs take their time to show */
 bool ktap_sanitized(void);   /* the kernel has them: slow, and with memory to spare */
 bool ktap_peer(void);	     /* COHGPU_PEER: the in-tree driver is under test */
 /* Is the lane's kernel of this version ("6.12"), in whatever flavour? */

@@ -211,7 +211,7 @@ static void en_toggler(void *arg)
 /* Never a wrong value, never another error, while memory enable goes off and on. */
 static void toggled_under_use(void)
 {
-	int rounds = ktap_quick() ? 300 : 3000;
+	int rounds = ktap_brief() ? 300 : 3000;
 	struct en_user u = {0};
 	pthread_t thread;
 	uint64_t value = 0x600d, good = 0, refused = 0;

@@ -452,7 +452,7 @@ static void life_await_reset(void)
 static void random_kills(void)
 {
 	const double unit = ktap_sanitized() ? 0.3 : 0.03;
-	int rounds = !ktap_quick() ? 200 : ktap_sanitized() ? 6 : 10;
+	int rounds = !ktap_brief() ? 200 : ktap_sanitized() ? 6 : 10;
 	double worst = 0;
 
 	gpu_bind(&gpu, &life_want);

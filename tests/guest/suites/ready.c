@@ -293,7 +293,7 @@ static void G10_reset_during_wait(void)
 /* Resets from a work queue at every moment of a wait. */
 static void G10_any_moment(void)
 {
-	int rounds = ktap_quick() ? 15 : 300;
+	int rounds = ktap_brief() ? 15 : 300;
 	volatile char *p;
 	uint64_t value;
 

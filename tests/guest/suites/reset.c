@@ -364,7 +364,7 @@ static void storm(void)
 	sim_fault(gpu.name, "training_ms", "3");
 	p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, 16 * MiB);
 	s->hot = ktap_arg();
-	s->end = ktap_now() + (ktap_sanitized() ? 15 : ktap_quick() ? 3 : 10);
+	s->end = ktap_now() + (ktap_sanitized() ? 15 : ktap_brief() ? 3 : 10);
 	timer = ktap_spawn(storm_timer, s);
 	pid = ktap_spawn(reset_hammer, (void *)(uintptr_t)&s->stop);
 	while (!s->stop) {
