@@ -22,6 +22,7 @@
 #define pr_fmt(fmt) "cohgpu-sim: " fmt
 
 #include <linux/module.h>
+#include <linux/pm_runtime.h>
 #include <linux/rculist.h>
 #include <linux/rcupdate.h>
 #include <linux/slab.h>
@@ -489,27 +490,21 @@ static struct pci_dev *sim_bus_scan(struct pci_bus *bus, unsigned int devfn)
 	return pci_get_slot(bus, devfn);
 }
 
-static int sim_bus_check(struct sim_gpu *gpu, struct pci_dev *pdev)
+/*
+ * A root port without children sleeps, and whoever is found below one that does
+ * is taken for asleep, too: a reset would then restore what it saved before it
+ * was enabled. As hotplug does, the port is kept awake while children change.
+ */
+static void sim_bus_wake(struct pci_bus *bus)
 {
-	unsigned int i;
+	if (bus->self)
+		pm_runtime_get_sync(&bus->self->dev);
+}
 
-	if (!pdev || pdev->vendor != gpu->vendor ||
-	    pdev->device != gpu->device) {
-		pr_err("%s: bdf %s: enable: the bus does not show %04x:%04x there\n",
-		       sim_name(gpu), gpu->bdf, gpu->vendor, gpu->device);
-		return -ENODEV;
-	}
-	for (i = 0; i < SIM_BARS; i++) {
-		if (!gpu->bars[i].size || gpu->bars[i].io)
-			continue;
-		if (pci_resource_start(pdev, 2 * i) &&
-		    pdev->resource[2 * i].parent)
-			continue;
-		pr_err("%s: bdf %s: enable: no room for BAR%u of %#llx bytes below its root port\n",
-		       sim_name(gpu), gpu->bdf, 2 * i, gpu->bars[i].size);
-		return -ENOSPC;
-	}
-	return 0;
+static void sim_bus_rest(struct pci_bus *bus)
+{
+	if (bus->self)
+		pm_runtime_put(&bus->self->dev);
 }
 
 static void sim_bus_show_stock(struct sim_gpu *gpu)
@@ -518,6 +513,7 @@ static void sim_bus_show_stock(struct sim_gpu *gpu)
 
 	lockdep_assert_held(&sim_lock);
 
+	sim_bus_wake(bus);
 	sim_bus_remove(bus, gpu->devfn);
 	RCU_INIT_POINTER(gpu->bus->gpu, NULL);
 	sim_bus_swap_back(gpu->bus);
@@ -526,6 +522,7 @@ static void sim_bus_show_stock(struct sim_gpu *gpu)
 	sim_device_stop(gpu);
 	pci_dev_put(sim_bus_scan(bus, gpu->devfn));
 	pci_bus_add_devices(bus);
+	sim_bus_rest(bus);
 }
 
 /*
@@ -558,13 +555,14 @@ int sim_bus_join(struct sim_gpu *gpu, struct pci_dev *stock)
 		goto out;
 	}
 
+	sim_bus_wake(bus);
 	sim_bus_remove(bus, gpu->devfn);
 	sim_bus_swap(gpu->bus);
 	sim_persona_begin(gpu);
 	rcu_assign_pointer(gpu->bus->gpu, gpu);
 
 	pdev = sim_bus_scan(bus, gpu->devfn);
-	ret = sim_bus_check(gpu, pdev);
+	ret = sim_persona_shown(gpu, pdev);
 	if (!ret)
 		ret = sim_device_start(gpu, pdev);
 	if (ret)
@@ -572,6 +570,7 @@ int sim_bus_join(struct sim_gpu *gpu, struct pci_dev *stock)
 	else
 		pci_bus_add_devices(bus);
 	pci_dev_put(pdev);
+	sim_bus_rest(bus);
 out:
 	pci_unlock_rescan_remove();
 	return ret;

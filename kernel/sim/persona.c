@@ -451,3 +451,27 @@ void sim_persona_write(struct sim_gpu *gpu, int where, int size, u32 value)
 		sim_persona_flr(gpu);
 	}
 }
+
+/* Does the bus show what was enabled, with room for its BARs? */
+int sim_persona_shown(struct sim_gpu *gpu, struct pci_dev *pdev)
+{
+	unsigned int i;
+
+	if (!pdev || pdev->vendor != gpu->vendor ||
+	    pdev->device != gpu->device) {
+		pr_err("%s: bdf %s: enable: the bus does not show %04x:%04x there\n",
+		       sim_name(gpu), gpu->bdf, gpu->vendor, gpu->device);
+		return -ENODEV;
+	}
+	for (i = 0; i < SIM_BARS; i++) {
+		if (!gpu->bars[i].size || gpu->bars[i].io)
+			continue;
+		if (pci_resource_start(pdev, 2 * i) &&
+		    pdev->resource[2 * i].parent)
+			continue;
+		pr_err("%s: bdf %s: enable: no room for BAR%u of %#llx bytes below its root port\n",
+		       sim_name(gpu), gpu->bdf, 2 * i, gpu->bars[i].size);
+		return -ENOSPC;
+	}
+	return 0;
+}

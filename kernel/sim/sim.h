@@ -338,6 +338,7 @@ void sim_bus_exit(void);
 int sim_persona_make(struct sim_gpu *gpu, struct pci_dev *stock);
 void sim_persona_begin(struct sim_gpu *gpu);
 void sim_persona_end(struct sim_gpu *gpu);
+int sim_persona_shown(struct sim_gpu *gpu, struct pci_dev *pdev);
 u32 sim_persona_read(struct sim_gpu *gpu, int where, int size);
 void sim_persona_write(struct sim_gpu *gpu, int where, int size, u32 value);
 void sim_persona_forget(struct sim_gpu *gpu);
