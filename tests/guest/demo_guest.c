@@ -24,7 +24,7 @@ int main(int argc, char **argv)
 				.roles = {"large"},
 				.tell = demo_guest_tell,
 				.mem_mib = 768,
-				.limit = 240};
+				.limit = 900};
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	gpu_learn(&gpu, argc > 1 ? argv[1] : "gpu0");

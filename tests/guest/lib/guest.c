@@ -140,9 +140,10 @@ static pid_t guest_power_on(const struct guest *g)
 	guest_option(&a, "-display", "none");
 	guest_option(&a, "-kernel", "/guest/vmlinuz");
 	guest_option(&a, "-initrd", "/guest/initrd");
-	/* Mapping a large BAR for DMA stops the guest for longer than its RCU likes to wait. */
+	/* Mapping a large BAR for DMA stops the guest for longer than its watchdogs like to wait. */
 	guest_arg(&a, "-append");
-	guest_arg(&a, "panic=-1 loglevel=4 rcupdate.rcu_cpu_stall_suppress=1 SUITES=%s",
+	guest_arg(&a,
+		  "panic=-1 loglevel=4 rcupdate.rcu_cpu_stall_suppress=1 nosoftlockup SUITES=%s",
 		  g->suite ? g->suite : "grace");
 	guest_arg(&a, "-serial");
 	guest_arg(&a, "file:%s", console);

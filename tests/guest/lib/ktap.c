@@ -374,6 +374,26 @@ static bool ktap_selected(const struct ktap_case *c, int argc, char **argv)
 	return !any;
 }
 
+/* A word that is in no name is a mistake, and not a suite without cases. */
+static bool ktap_known(const struct ktap_case *cases, size_t n, int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		bool found = argv[i][0] == '-';
+
+		for (size_t k = 0; k < n && !found; k++) {
+			ktap_current = &cases[k];
+			found = strstr(ktap_name(), argv[i]);
+		}
+		if (!found) {
+			printf("KTAP version 1\n1..1\n# %s: select: no case has this in its name\n"
+			       "not ok 1 %s/%s\n",
+			       argv[i], ktap_suite, argv[i]);
+			return false;
+		}
+	}
+	return true;
+}
+
 int ktap_main(const char *suite, const struct ktap_case *cases, size_t n, void (*cleanup)(void),
 	      int argc, char **argv)
 {
@@ -390,6 +410,8 @@ int ktap_main(const char *suite, const struct ktap_case *cases, size_t n, void (
 		return 0;
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!ktap_known(cases, n, argc, argv))
+		return 1;
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	ktap_state = mmap(NULL, sizeof(*ktap_state), PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
