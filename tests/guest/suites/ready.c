@@ -106,7 +106,7 @@ static void slow(void)
 	gpu_open_preset(&gpu, preset);
 	if (ktap_arg() & 1)
 		a.map = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, MiB);
-	sim_fault(gpu.name, "training_ms", ktap_arg() & 2 ? "600" : "2000");
+	sim_fault(gpu.name, "training_ms", ktap_arg() & 2 ? "600" : "3000");
 	rdy_reset();
 	EQ(sim_state(gpu.name, "ready"), 0, "ready right after the reset");
 	rdy_run(&a);
@@ -431,7 +431,7 @@ static void G11_twenty_seconds(void)
 	pid_t pid[2];
 
 	gpu_tiny(&gpu);
-	sim_fault(gpu.name, "training_ms", ktap_quick() ? "2000" : "20000");
+	sim_fault(gpu.name, "training_ms", "20000");
 	rdy_reset();
 	pid[0] = rdy_start(&a, false, false);
 	pid[1] = rdy_start(&b, true, false);
@@ -470,7 +470,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_SLOW(G10_reset_during_wait, 90),
 	KTAP_CASE_SLOW(G10_any_moment, 120),
 	KTAP_CASE_SLOW(G11_others_go_on, 120),
-	KTAP_CASE_SLOW(G11_twenty_seconds, 150),
+	KTAP_CASE_FULL("G11_twenty_seconds", G11_twenty_seconds, 0, 150),
 	KTAP_CASE(attribute),
 	KTAP_CASE_FULL("stuck_c2c", stuck, 0, 150),
 	KTAP_CASE_FULL("stuck_hbm", stuck, 1, 150),
