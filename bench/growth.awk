@@ -3,28 +3,9 @@
 # A law holds when the largest window costs what it says, going by the smallest of
 # more than 1 GiB, to within a fifth. With -v data=FILE, the figures go there too.
 
-function size_name(n) {
-	if (n >= 2 ^ 30) return n / 2 ^ 30 " GiB"
-	if (n >= 2 ^ 20) return n / 2 ^ 20 " MiB"
-	if (n >= 2 ^ 10) return n / 2 ^ 10 " KiB"
-	return n " B"
-}
-
-function figure(n) {
-	if (n == "") return "-"
-	if (n >= 1e9) return sprintf("%.2f G", n / 1e9)
-	if (n >= 1e6) return sprintf("%.2f M", n / 1e6)
-	if (n >= 1e4) return sprintf("%.1f k", n / 1e3)
-	return sprintf("%d", n)
-}
-
-function law_of(op, i, pattern) {
-	for (i = 1; i <= rules; i++) {
-		pattern = rule_op[i]
-		gsub(/[+]/, "[&]", pattern)
-		gsub(/\*/, ".*", pattern)
-		if (op ~ "^" pattern "$") return rule_law[i]
-	}
+function law_of(op, i) {
+	for (i = 1; i <= rules; i++)
+		if (fits(rule_op[i], op)) return rule_law[i]
 	return ""
 }
 

@@ -2,32 +2,9 @@
 # Figures of bench/run to a table. What differs by less than a hundredth is the same.
 # With -v data=FILE, how many times as fast ours is goes there too.
 
-function size_name(n) {
-	if (n == 0) return "-"
-	if (n % 2 ^ 30 == 0) return n / 2 ^ 30 " GiB"
-	if (n % 2 ^ 20 == 0) return n / 2 ^ 20 " MiB"
-	if (n % 2 ^ 10 == 0) return n / 2 ^ 10 " KiB"
-	return n " B"
-}
-
-function figure(n) {
-	if (n == "") return "-"
-	if (n >= 1e9) return sprintf("%.2f G", n / 1e9)
-	if (n >= 1e6) return sprintf("%.2f M", n / 1e6)
-	if (n >= 1e4) return sprintf("%.1f k", n / 1e3)
-	return sprintf("%d", n)
-}
-
 function bytes(n) {
 	if (n == "") return "-"
 	return n >= 2 ^ 20 ? sprintf("%.1f MiB", n / 2 ^ 20) : sprintf("%d KiB", n / 1024)
-}
-
-# fits PATTERN NAME: with * for anything.
-function fits(pattern, name) {
-	gsub(/[+.]/, "[&]", pattern)
-	gsub(/\*/, ".*", pattern)
-	return name ~ "^" pattern "$"
 }
 
 # target_of OP SIZE: sets `against` and `least`.
