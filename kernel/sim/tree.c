@@ -296,8 +296,12 @@ void sim_tree_unregister(const struct software_node **nodes)
 
 int sim_tree_hang(struct device *dev, const struct software_node *node)
 {
-	set_secondary_fwnode(dev, of_fwnode_handle(sim_tree_find(node)->np));
-	return 0;
+	struct device_node *np = sim_tree_find(node)->np;
+
+	set_secondary_fwnode(dev, of_fwnode_handle(np));
+	/* User space shall see what drivers find. The link goes with the device. */
+	sysfs_remove_link(&dev->kobj, "of_node");
+	return sysfs_create_link(&dev->kobj, of_node_kobj(np), "of_node");
 }
 
 void sim_tree_unhang(struct device *dev)

@@ -4,6 +4,7 @@
  * guests: another device copies to and from GPU memory, and guests have an LPID.
  */
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +59,18 @@ struct tree {
 	char gpu[32], memory[32], host[32], adapter[32];
 };
 
+/* What user space is told of a function is the node that the driver reads. */
+static void tree_shown(const char *bdf, const char *node)
+{
+	char path[64], told[PATH_MAX], wanted[PATH_MAX];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/of_node", bdf);
+	OK(realpath(path, told), "%s: %s", path, strerror(errno));
+	snprintf(path, sizeof(path), "/proc/device-tree/%s", node);
+	OK(realpath(path, wanted), "%s: %s", path, strerror(errno));
+	OK(!strcmp(told, wanted), "%s: of_node is %s", bdf, told);
+}
+
 static void tree_link(const struct tree *t, int i)
 {
 	struct nvlink_region atsd = nvlink_atsd(&nv.bridge[i]);
@@ -74,6 +87,7 @@ static void tree_link(const struct tree *t, int i)
 	EQ(tree_u32(link, "ibm,npu-link-index"), i, "index of link %d", i);
 	EQ(tree_u32(bridge, "ibm,nvlink-speed"), atsd.speed, "speed of link %d", i);
 	EQ(tree_u64(bridge, "ibm,device-tgt-addr", 0, 1), atsd.tgt, "tgt of link %d", i);
+	tree_shown(nv.bridge[i].bdf, bridge);
 }
 
 /* What the driver reads here is nodes of the device tree; when they go, nobody has a reference. */
@@ -95,6 +109,7 @@ static void device_tree(void)
 	for (int i = 0; i < 8; i++)
 		EQ(tree_u64(t.host, "ibm,mmio-atsd", i, 8), atsd + i * NVLINK_ATSD,
 		   "ATSD register %d", i);
+	tree_shown(nv.gpu.bdf, t.gpu);
 	for (int i = 0; i < NVLINK_LINKS; i++)
 		tree_link(&t, i);
 	nvlink_close(&nv);
