@@ -18,7 +18,7 @@
 #define HUGE_SINCE	  612
 #define HUGE_OWN_SINCE	  619
 #define HUGE_ALWAYS_SINCE 702
-#define UNKNOWN_WINDOW	  (95ULL << 30)
+#define PER_GIB		  (1ULL << 30)
 
 /* zlib reads plain files as they are. */
 static char *config_read(const char *path)
@@ -217,24 +217,34 @@ static const char *small_pages_by(const struct patient *p)
 	return NULL;
 }
 
-void check_huge_maps(struct finding *f, const struct patient *p)
+/* What small pages cost: of the largest window, or a GiB while none is known. */
+static const char *faults_of(char *text, size_t size, const struct patient *p)
 {
-	const char *why = small_pages_by(p);
 	uint64_t window = 0;
 
 	for (size_t i = 0; i < p->gpus->count; i++)
 		if (p->gpus->gpu[i].memory.usemem > window)
 			window = p->gpus->gpu[i].memory.usemem;
-	if (!window)
-		window = UNKNOWN_WINDOW;
+	if (window)
+		snprintf(text, size, "%llu faults for a window of %llu GiB",
+			 (unsigned long long)(window / page_size()),
+			 (unsigned long long)(window >> 30));
+	else
+		snprintf(text, size, "%llu faults a GiB",
+			 (unsigned long long)(PER_GIB / page_size()));
+	return text;
+}
+
+void check_huge_maps(struct finding *f, const struct patient *p)
+{
+	const char *why = small_pages_by(p);
+	char faults[96];
+
+	faults_of(faults, sizeof(faults), p);
 	if (why && page_size() < LARGE_PAGE)
-		finding(f, VERDICT_WARN, "%s: %llu faults for a window of %llu GiB", why,
-			(unsigned long long)(window / page_size()),
-			(unsigned long long)(window >> 30));
+		finding(f, VERDICT_WARN, "%s: %s", why, faults);
 	else if (why)
-		finding(f, VERDICT_PASS, "pages of %lu KiB: %llu faults for a window of %llu GiB",
-			page_size() >> 10, (unsigned long long)(window / page_size()),
-			(unsigned long long)(window >> 30));
+		finding(f, VERDICT_PASS, "pages of %lu KiB: %s", page_size() >> 10, faults);
 	else if (!kernel_config("ARCH_SUPPORTS_HUGE_PFNMAP"))
 		finding(f, VERDICT_SKIP, "the configuration of %s cannot be found", sys_release());
 	else

@@ -144,24 +144,32 @@ static void check_vmm(struct finding *f, const char *pid, const char *command, u
 			command, pid, out_size(b, wanted));
 }
 
-/*
- * VFIO locks all of a guest's RAM, once for an iommufd or a container. VMMs that run; without one,
- * what is started from here would inherit our limit.
- */
-void check_memlock(struct finding *f, const struct patient *p)
+/* What a VMM that is started from here would inherit. */
+static void check_own_limit(struct finding *f, const struct patient *p)
 {
-	static const char *const vmm[] = {"qemu-system", "cloud-hyperviso", "crosvm"};
-	char **pids = sys_names("/proc"), command[64], a[32], b[32];
 	uint64_t limit = 0, wanted = p->ram + PLAN_LOCK_REST;
+	char a[32], b[32], c[32];
 
 	if (!lock_limit("self", &limit))
 		finding(f, VERDICT_SKIP, "limits cannot be read");
-	else if (limit < wanted)
-		finding(f, VERDICT_WARN, "%s for a VMM that is started from here, wanted are %s",
-			out_size(a, limit), out_size(b, wanted));
+	else if (limit == UINT64_MAX)
+		finding(f, VERDICT_PASS, "no limit for a VMM that is started from here");
+	else if (!p->gpus->count)
+		finding(f, VERDICT_SKIP, "%s for a VMM that is started from here; no GPU to give",
+			out_size(a, limit));
 	else
-		finding(f, VERDICT_PASS, "%s for a VMM that is started from here, wanted are %s",
-			limit == UINT64_MAX ? "no limit" : out_size(a, limit), out_size(b, wanted));
+		finding(f, limit < wanted ? VERDICT_WARN : VERDICT_PASS,
+			"%s for a VMM that is started from here; with %s of RAM it wants %s",
+			out_size(a, limit), out_size(b, p->ram), out_size(c, wanted));
+}
+
+/* VFIO locks all of a guest's RAM, once for an iommufd or a container. */
+void check_memlock(struct finding *f, const struct patient *p)
+{
+	static const char *const vmm[] = {"qemu-system", "cloud-hyperviso", "crosvm"};
+	char **pids = p->gpus->count ? sys_names("/proc") : NULL, command[64];
+
+	check_own_limit(f, p);
 	for (char **pid = pids; pid && *pid; pid++) {
 		if (!isdigit((unsigned char)**pid) ||
 		    sys_line(command, sizeof(command), "/proc/%.16s/comm", *pid))

@@ -64,13 +64,13 @@ static bool concerns(const struct check *check, const struct gpu *gpu)
 	return !check->families || check->families & 1U << gpu->model->family;
 }
 
-/* A machine without such a GPU may be about to get one, of either family. */
+/* A machine without such a GPU may be about to get one, and nobody knows of which family. */
 static bool concerns_any(const struct check *check, const struct gpu_set *gpus)
 {
 	for (size_t i = 0; i < gpus->count; i++)
 		if (concerns(check, &gpus->gpu[i]))
 			return true;
-	return !gpus->count;
+	return !gpus->count && !check->families;
 }
 
 static void examine(struct examination *e, const struct check *check)

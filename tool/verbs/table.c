@@ -162,8 +162,8 @@ const struct verb verbs[] = {
 			"prints a verdict for each: PASS, WARN, FAIL, or SKIP where it could not "
 			"be seen. With WARN and FAIL go the symptom that it would have, and the "
 			"fix. Nothing is changed.\n"
-			"Without a GPU the machine is examined all the same, and the exit status "
-			"is 77.",
+			"Without a GPU the machine is examined for what any of them needs, and "
+			"the exit status is 77.",
 		.example = "cohgpu doctor --strict",
 		.options = doctor_options,
 		.run = run_doctor,

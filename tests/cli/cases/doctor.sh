@@ -23,6 +23,12 @@ spoil() {
 
 tree none host
 says doctor/none doctor --json
+# Of a guest that is not to come nothing is known: neither family's needs, nor its RAM.
+limits self 65536
+put proc/sys/kernel/arch ppc64le
+config PPC_64K_PAGES=n
+says doctor/none-power doctor
+check "without a GPU nothing is said of Grace" test "$(grep -cE 'CUDA|95 GiB|17 GiB' "$WORK/said")" = 0
 says doctor/no-such-check doctor --check luck
 
 tree healthy healthy
