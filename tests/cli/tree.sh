@@ -173,6 +173,24 @@ v100() {
 	bytes sys/bus/pci/devices/0006:00:01.0/of_node/phandle 00000103
 }
 
+# What a kernel since 5.13 makes of it: the bridges are nodes of the device tree,
+# below a PCI host for which it has no functions.
+no_bridge_functions() {
+	local n
+	for n in 0 1; do
+		gone "sys/bus/pci/devices/0006:00:00.$n"
+		bytes proc/device-tree/pciex@600c3c0000000/pci@$n/phandle 0000010$((n + 1))
+		bytes proc/device-tree/pciex@600c3c0000000/pci@$n/memory-region 00000201
+	done
+	gone sys/bus/pci/devices/0006:00:01.0
+	put proc/device-tree/pciex@600c3c0000000/compatible ibm,ioda2-npu2-phb
+}
+
+v100_of_today() {
+	v100
+	no_bridge_functions
+}
+
 # config NAME=VALUE...: the kernel's configuration, each line in place of an older one.
 config() {
 	local option file=$T/boot/config-$RELEASE

@@ -115,6 +115,7 @@ struct json_object *gpu_describe(const struct gpu *gpu)
 	out_text(object, "power_state", or_null(gpu->power_state));
 	describe_bars(object, gpu);
 	out_object(object, "memory", describe_memory(&gpu->memory));
+	out_number(object, "links", gpu->links);
 	bridges = out_array(object, "bridges");
 	for (int i = 0; i < gpu->bridges; i++)
 		json_object_array_add(bridges, json_object_new_string(gpu->bridge[i]));

@@ -13,7 +13,6 @@
 #include "core/sys.h"
 
 #define GPU_DEVICES "/sys/bus/pci/devices"
-#define GPU_TREE    "/proc/device-tree"
 #define GPU_NAMES   "/usr/share/misc/pci.ids"
 #define GRACE	    "nvgrace_gpu_vfio_pci"
 #define NVLINK2	    "nvlink2_vfio_pci"
@@ -69,65 +68,12 @@ static uint64_t gpu_number(const struct gpu *gpu, const char *name)
 	return sys_u64(&value, "%s", gpu_file(gpu, name)) ? 0 : value;
 }
 
-/* Two cells of 32 bits, most significant first. */
-static uint64_t cells(const unsigned char *at)
-{
-	uint64_t value = 0;
-
-	for (int i = 0; i < 8; i++)
-		value = value << 8 | at[i];
-	return value;
-}
-
-/* The window of a node below the device tree's root, if it is the one with this phandle. */
-static bool gpu_window_of(struct gpu_memory *m, const char *node, const char *phandle)
-{
-	size_t size = 0, length = 0;
-	char path[160];
-	char *name, *reg;
-	bool found;
-
-	snprintf(path, sizeof(path), GPU_TREE "/%.96s/phandle", node);
-	name = sys_slurp(path, &length);
-	found = name && length == 4 && !memcmp(name, phandle, 4);
-	free(name);
-	if (!found)
-		return false;
-	snprintf(path, sizeof(path), GPU_TREE "/%.96s/reg", node);
-	reg = sys_slurp(path, &size);
-	if (reg && size == 16) {
-		m->source = GPU_MEMORY_FIRMWARE;
-		m->usemem_base = cells((unsigned char *)reg);
-		m->usemem = m->total = cells((unsigned char *)reg + 8);
-	}
-	free(reg);
-	return true;
-}
-
-/* A V100's bridges point at the node of its memory, whoever has it bound. */
-static void gpu_read_firmware(struct gpu *gpu)
-{
-	char path[96];
-	char *phandle, **names;
-	size_t size = 0;
-	bool found = false;
-
-	snprintf(path, sizeof(path), GPU_DEVICES "/%s/of_node/memory-region", gpu->bridge[0]);
-	phandle = sys_slurp(path, &size);
-	names = phandle && size == 4 ? sys_names(GPU_TREE) : NULL;
-	for (char **name = names; name && *name && !found; name++)
-		found = !strncmp(*name, "memory", 6) && gpu_window_of(&gpu->memory, *name, phandle);
-	sys_names_free(names);
-	free(phandle);
-}
-
 static void gpu_read_memory(struct gpu *gpu)
 {
 	struct gpu_memory *m = &gpu->memory;
 
 	strcpy(m->ready, "unknown");
-	if (gpu->bridges)
-		gpu_read_firmware(gpu);
+	firmware_read_memory(gpu);
 	if (sys_line(m->state, sizeof(m->state), "%s", gpu_file(gpu, "coherent_memory/state")))
 		return;
 	m->source = GPU_MEMORY_DRIVER;
@@ -204,35 +150,24 @@ static void gpu_read_name(struct gpu *gpu, struct pci_access *names)
 	snprintf(gpu->name, sizeof(gpu->name), "%s", found ? found : gpu->model->name);
 }
 
-/* Links are what makes a V100 coherent: without bridges it is an ordinary GPU. */
-static void gpu_read_bridges(struct gpu *gpu)
-{
-	size_t size = 0;
-	uint32_t *wanted = (uint32_t *)sys_slurp(gpu_file(gpu, "of_node/ibm,npu"), &size);
-	char **names = wanted ? sys_names(GPU_DEVICES) : NULL;
-
-	for (char **name = names; name && *name; name++) {
-		char path[160];
-		uint32_t *phandle;
-		size_t got = 0;
-
-		snprintf(path, sizeof(path), GPU_DEVICES "/%.16s/of_node/phandle", *name);
-		phandle = (uint32_t *)sys_slurp(path, &got);
-		for (size_t i = 0; phandle && got == 4 && i < size / 4; i++)
-			if (wanted[i] == *phandle && gpu->bridges < GPU_BRIDGES)
-				snprintf(gpu->bridge[gpu->bridges++], GPU_ADDRESS, "%.15s", *name);
-		free(phandle);
-	}
-	sys_names_free(names);
-	free(wanted);
-}
-
 static const struct gpu_model *gpu_model(uint64_t vendor, uint64_t device)
 {
 	for (size_t i = 0; i < sizeof(gpu_models) / sizeof(*gpu_models); i++)
 		if (gpu_models[i].vendor == vendor && gpu_models[i].device == device)
 			return &gpu_models[i];
 	return NULL;
+}
+
+/*
+ * A device ID tells the module, not the machine: the same V100 is coherent where firmware ties it
+ * to NVLink bridges of the CPU, and in any other machine it is not.
+ */
+static bool gpu_is_coherent(struct gpu *gpu)
+{
+	if (gpu->model->family != GPU_NVLINK2)
+		return true;
+	firmware_read_links(gpu);
+	return gpu->links;
 }
 
 static bool gpu_read(struct gpu *gpu, const char *address, struct pci_access *names)
@@ -242,11 +177,7 @@ static bool gpu_read(struct gpu *gpu, const char *address, struct pci_access *na
 	memset(gpu, 0, sizeof(*gpu));
 	snprintf(gpu->address, sizeof(gpu->address), "%.15s", address);
 	gpu->model = gpu_model(gpu_number(gpu, "vendor"), gpu_number(gpu, "device"));
-	if (!gpu->model)
-		return false;
-	if (gpu->model->family == GPU_NVLINK2)
-		gpu_read_bridges(gpu);
-	if (gpu->model->family == GPU_NVLINK2 && !gpu->bridges)
+	if (!gpu->model || !gpu_is_coherent(gpu))
 		return false;
 	sys_link(gpu->driver, sizeof(gpu->driver), "%s", gpu_file(gpu, "driver"));
 	/* -1 is what the kernel says for none, and what strtoull makes of it. */
@@ -283,8 +214,11 @@ void gpu_scan(struct gpu_set *set)
 	if (sys_is_tree())
 		pci_set_name_list_path(ids, strdup(sys_path(GPU_NAMES)), 1);
 	for (char **name = names; name && *name; name++) {
-		if (!gpu_read(&one, *name, ids))
+		if (!gpu_read(&one, *name, ids)) {
+			if (one.model)
+				memcpy(set->ordinary, one.address, sizeof(set->ordinary));
 			continue;
+		}
 		more = realloc(set->gpu, (set->count + 1) * sizeof(*more));
 		if (!more)
 			break;
@@ -366,6 +300,10 @@ int gpu_select(struct gpu_set *set, char **words, int count)
 		return EXIT_FAILED;
 	if (!set->count) {
 		complain(GPU_DEVICES, "find", "no coherent GPU in this machine");
+		if (set->ordinary[0])
+			advise("%s would be one if the device tree named NVLink bridges of the CPU "
+			       "for it: it has no of_node/ibm,npu",
+			       set->ordinary);
 		status = EXIT_NOTHING;
 	}
 	for (int w = 0; w < count && !status; w++) {
@@ -388,11 +326,15 @@ int gpu_select(struct gpu_set *set, char **words, int count)
 	return status;
 }
 
-static const char *gpu_memory_trouble(const struct gpu *gpu, char *why, size_t size)
+/* With the driver that it should have. */
+static const char *gpu_bound_trouble(const struct gpu *gpu, char *why, size_t size)
 {
 	const struct gpu_memory *m = &gpu->memory;
 
-	if (m->source == GPU_MEMORY_DRIVER && !m->present)
+	if (gpu->bridges < gpu->links)
+		snprintf(why, size, "this kernel has %d of its %d NVLink bridges as PCI functions",
+			 gpu->bridges, gpu->links);
+	else if (m->source == GPU_MEMORY_DRIVER && !m->present)
 		snprintf(why, size, "memory not shown: %s", m->state);
 	else if (!strcmp(m->ready, "failed"))
 		snprintf(why, size, "memory did not become ready");
@@ -408,7 +350,7 @@ const char *gpu_trouble(const struct gpu *gpu, char *why, size_t size)
 	else if (!gpu_is_vfio_driver(gpu->driver))
 		snprintf(why, size, "in use by the host's %s", gpu->driver);
 	else if (!strcmp(gpu->driver, gpu->model->driver))
-		return gpu_memory_trouble(gpu, why, size);
+		return gpu_bound_trouble(gpu, why, size);
 	else if (gpu->best_driver[0] && strcmp(gpu->best_driver, gpu->driver))
 		snprintf(why, size, "%s bound, %s would show the memory", gpu->driver,
 			 gpu->best_driver);
@@ -416,6 +358,6 @@ const char *gpu_trouble(const struct gpu *gpu, char *why, size_t size)
 		snprintf(why, size, "vfio-pci shows no coherent memory, and this kernel has no %s",
 			 gpu->model->driver);
 	else
-		return gpu_memory_trouble(gpu, why, size);
+		return gpu_bound_trouble(gpu, why, size);
 	return why;
 }

@@ -61,6 +61,9 @@ struct gpu {
 	char power_state[16];
 	struct gpu_bar bar[GPU_BARS];
 	struct gpu_memory memory;
+	/* A V100's NVLink bridges: those that firmware has, and which of them are PCI functions. */
+	int links;
+	char first_link[4]; /* phandle of the first one's node */
 	char bridge[GPU_BRIDGES][GPU_ADDRESS];
 	int bridges;
 };
@@ -68,6 +71,7 @@ struct gpu {
 struct gpu_set {
 	struct gpu *gpu;
 	size_t count;
+	char ordinary[GPU_ADDRESS]; /* of a V100 without links to the CPU; "" none */
 };
 
 /* All of this machine, by address. */
@@ -103,6 +107,10 @@ struct alias_id {
 bool alias_best(const struct alias_id *id, char *module, size_t size);
 /* The same from a given text, for tests. */
 bool alias_best_in(char *text, const struct alias_id *id, char *module, size_t size);
+
+/* firmware.c: what the device tree says of a V100; both want an address only. */
+void firmware_read_links(struct gpu *gpu);
+void firmware_read_memory(struct gpu *gpu);
 
 /* describe.c */
 struct json_object;

@@ -68,6 +68,14 @@ const struct check doctor_host[] = {
 		.gpu = check_memory_ready,
 	},
 	{
+		.id = "bridge-functions",
+		.looks = "whether the kernel has the GPU's NVLink bridges as PCI functions",
+		.symptom = "the guest's driver finds no NVLink, or does not bring it up",
+		.fix = "a kernel with POWER9's NVLink: docs/hardware.md says what it has to have",
+		.families = FOR_NVLINK2,
+		.gpu = check_bridge_functions,
+	},
+	{
 		.id = "bridges",
 		.looks = "drivers of the GPU's NVLink bridges",
 		.symptom = "VFIO: group is not viable; or the guest's driver finds no NVLink",

@@ -187,6 +187,19 @@ void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct pa
 	sys_names_free(names);
 }
 
+void check_bridge_functions(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	(void)p;
+	if (!gpu->bridges)
+		finding(f, VERDICT_FAIL, "%d bridges: this kernel gives them no PCI functions",
+			gpu->links);
+	else if (gpu->bridges < gpu->links)
+		finding(f, VERDICT_FAIL, "%d bridges: this kernel gives PCI functions to %d",
+			gpu->links, gpu->bridges);
+	else
+		finding(f, VERDICT_PASS, "%d bridges", gpu->links);
+}
+
 /* A guest gets all of them, or its driver has links to nowhere. */
 void check_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
@@ -194,6 +207,10 @@ void check_bridges(struct finding *f, const struct gpu *gpu, const struct patien
 	char driver[64];
 
 	(void)p;
+	if (!gpu->bridges) {
+		finding(f, VERDICT_SKIP, "none is a PCI function");
+		return;
+	}
 	finding(f, VERDICT_PASS, "%d, %s", gpu->bridges, given ? "all of them VFIO's" : "all free");
 	for (int i = 0; i < gpu->bridges; i++) {
 		if (sys_link(driver, sizeof(driver), "/sys/bus/pci/devices/%s/driver",

@@ -59,6 +59,7 @@ void check_memory_ready(struct finding *f, const struct gpu *gpu, const struct p
 void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_iommu_shared(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_bridge_functions(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_power(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_reset(struct finding *f, const struct gpu *gpu, const struct patient *p);

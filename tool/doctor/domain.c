@@ -53,6 +53,10 @@ void check_domain_bridges(struct finding *f, const struct gpu *gpu, const struct
 {
 	const struct domain_gpu *d = domain_find(p->domain, gpu->address), *bridge;
 
+	if (!gpu->bridges) {
+		finding(f, VERDICT_SKIP, "none is a PCI function of this host");
+		return;
+	}
 	finding(f, VERDICT_PASS, "%d beside it", gpu->bridges);
 	for (int i = 0; i < gpu->bridges; i++) {
 		bridge = domain_find(p->domain, gpu->bridge[i]);

@@ -115,6 +115,26 @@ static unsigned int plan_firmware(struct json_object *object, const struct plan 
 	return !installed;
 }
 
+/* How many GPUs have links that this host's kernel cannot give to a VM. */
+static unsigned int plan_links(const struct plan *plan, bool quiet)
+{
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct gpu *gpu = plan->gpu[i].gpu;
+
+		if (gpu->bridges == gpu->links)
+			continue;
+		count++;
+		if (!quiet)
+			fprintf(stderr,
+				"note: %d of %d NVLink bridges of %s are PCI functions here. "
+				"Without all of them: its driver does not bring NVLink up\n",
+				gpu->bridges, gpu->links, gpu->address);
+	}
+	return count;
+}
+
 /* What the VM needs of this host, which may not be where it is to run. */
 static unsigned int plan_host(struct json_object *object, const struct plan *plan, bool quiet)
 {
@@ -126,7 +146,7 @@ static unsigned int plan_host(struct json_object *object, const struct plan *pla
 		{"/dev/iommu", "QEMU has no iommufd: modprobe iommufd, CONFIG_IOMMUFD", false},
 	};
 	struct json_object *missing = out_array(object, "host_lacks");
-	unsigned int count = 0;
+	unsigned int count = 0, lacking;
 
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		if (sys_exists(parts[i].file) || (plan->family == GPU_NVLINK2 && !parts[i].power))
@@ -137,7 +157,10 @@ static unsigned int plan_host(struct json_object *object, const struct plan *pla
 			fprintf(stderr, "note: no %s here. Without it: %s\n", parts[i].file,
 				parts[i].without);
 	}
-	return count;
+	lacking = plan_links(plan, quiet);
+	if (lacking)
+		json_object_array_add(missing, json_object_new_string("NVLink bridges"));
+	return count + lacking;
 }
 
 static void plan_text(const char *format, const struct plan *plan)

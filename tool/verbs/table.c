@@ -120,7 +120,9 @@ const struct verb verbs[] = {
 			"memory and of the BARs that show it to a guest, and whether it may be "
 			"given to one.\n"
 			"Sizes come from the driver's coherent_memory/ files. With a driver "
-			"that does not have them they are unknown.",
+			"that does not have them they are unknown.\n"
+			"A V100 is one of them where the device tree names NVLink bridges of the "
+			"CPU for it (ibm,npu); its size is in the device tree too.",
 		.example = "cohgpu list --json",
 		.options = list_options,
 		.run = run_list,

@@ -272,6 +272,13 @@ hosted_bridge() {
 small_pages() {
 	config PPC_64K_PAGES=n
 }
+one_function() {
+	gone sys/bus/pci/devices/0006:00:00.1
+}
+spoil_v100 bridge-functions none FAIL no_bridge_functions
+spoil_v100 bridge-functions one FAIL one_function
+spoil_v100 bridges none SKIP no_bridge_functions
+spoil_v100 memory-present no-functions PASS no_bridge_functions
 spoil_v100 bridges held FAIL driver_of 0006:00:00.1 npu
 spoil_v100 bridges unbound FAIL one_bridge_free
 spoil_v100 bridges free PASS free
@@ -293,6 +300,10 @@ broken_v100() {
 	limits 900 8388608
 	put $V100/power_state error
 }
+tree v100-of-today healthy_v100
+no_bridge_functions
+says doctor/v100-of-today doctor
+check "of a V100 nothing is said that is Grace's" test "$(grep -cE 'CUDA|95 GiB|17 GiB' "$WORK/said")" = 0
 tree v100-broken healthy_v100
 broken_v100
 says doctor/v100-broken doctor

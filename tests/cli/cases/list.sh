@@ -43,9 +43,23 @@ check "the picture of v100-32 is up to date" picture v100-32 0004:04:00.0
 says list/v100 list
 says list/v100-json list --json
 says show/v100 show 0004:04:00.0
-# Without its bridges it is an ordinary GPU.
-gone sys/bus/pci/devices/0004:04:00.0/of_node
+# Where firmware ties it to none it is an ordinary GPU, whatever bridges there are.
+gone sys/bus/pci/devices/0004:04:00.0/of_node/ibm,npu
 says list/v100-without-links list
+# A card for PCIe has no links at all, and nothing is said of it.
+put sys/bus/pci/devices/0004:04:00.0/device 0x1db6
+says list/v100-pcie list
+
+tree v100-of-today v100_of_today
+says list/v100-of-today list
+says list/v100-of-today-json list --json
+says show/v100-of-today show 0004:04:00.0
+says status/v100-of-today status
+gone proc/device-tree/pciex@600c3c0000000/pci@0
+says list/v100-of-today-no-node list
+tree v100-one-bridge v100
+gone sys/bus/pci/devices/0006:00:00.1
+says show/v100-one-bridge show 0004:04:00.0
 
 tree vfio-pci gh200
 driver_of $GPU vfio-pci

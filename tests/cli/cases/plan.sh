@@ -108,6 +108,9 @@ put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.22"
 says plan/v100-right-emulator plan all --strict
 grace_gpu $GPU 0x2342 3 smmu3.1 $((95 * GIB)) $GIB
 says plan/v100-and-gh200 plan all
+tree v100-of-today v100_of_today
+says plan/v100-of-today plan all --strict
+says plan/v100-of-today-json plan all --json
 
 # window COUNT DEVICE MEMORY GIB: the window that so many GPUs with that memory need.
 window() {
