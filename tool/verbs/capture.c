@@ -87,6 +87,17 @@ static void copy_names(const char *path, const char *full)
 		closedir(folder);
 }
 
+/*
+ * /proc/device-tree is one: as a link it would lead out of the tree, and what is copied below it
+ * would be written to the machine.
+ */
+static bool is_absolute_link(const char *full)
+{
+	char first = 0;
+
+	return readlink(full, &first, 1) == 1 && first == '/';
+}
+
 static void copy_link(const char *path, const char *full)
 {
 	char target[PATH_MAX];
@@ -129,6 +140,9 @@ static void copy(const char *path)
 
 	snprintf(full, sizeof(full), "%s%s", root ? root : "", path);
 	if (is_private(path) || lstat(full, &st))
+		return;
+	/* What is behind it takes its place. */
+	if (is_absolute_link(full) && stat(full, &st))
 		return;
 	/* What is read to be copied is not asked for. */
 	sys_asked = NULL;

@@ -31,6 +31,21 @@ tree captured-guest guest
 check "of a guest" captured "list" "doctor --guest"
 tree captured-v100 v100
 check "of a V100" captured "list --json" "show 0004:04:00.0" "doctor" "plan all"
+# There /proc/device-tree is a link to where the kernel has it.
+mv "$T/proc/device-tree" "$WORK/base"
+link proc/device-tree "$WORK/base"
+chmod -R a-w "$WORK/base"
+config MEMORY_FAILURE=y
+mv "$T/boot/config-$RELEASE" "$WORK/config"
+link boot/config-$RELEASE "$WORK/config"
+link dev/kvm /none
+check "of a V100 whose device tree is a link" captured "list --json" "doctor"
+check "the copy has a device tree of its own" test -d "$WORK/copy/proc/device-tree"
+check "and a configuration" test -s "$WORK/copy/boot/config-$RELEASE"
+check "no link leads out of the copy" test -z "$(find "$WORK/copy" -lname '/*')"
+chmod -R u+w "$WORK/base"
+tree captured-v100-of-today v100_of_today
+check "of a V100 without PCI functions for its bridges" captured "list --json" "doctor" "plan all"
 tree captured-again gh200
 mkdir "$WORK/full"
 says capture/exists capture "$WORK/full"
