@@ -3,7 +3,8 @@
 # powernv9, the machine of an AC922: PHB4 host bridges and their TCE IOMMU. RAM
 # starts at 0, so `mem=4G` hides all from 4 GiB on. Its host bridges come with a
 # root port each, which -nodefaults would take away; one is the harness's, and one
-# has a device that can be told to copy by DMA. It runs guests.
+# has a device that can be told to copy by DMA. It runs guests. Its interrupts are
+# MMIO, so that vCPUs take turns, as amd64's do.
 KARCH=powerpc
 DEBIAN_ARCH=ppc64el
 FLAVOUR=powerpc64le
@@ -12,7 +13,7 @@ QEMU=qemu-system-ppc64
 QEMU_PACKAGE=qemu-system-ppc
 CONSOLE=hvc0
 IMAGE=vmlinux
-THREADS=multi
+THREADS=single
 MEM_VISIBLE=4
 MEM_ARG=4G
 MACHINE=(-M powernv9,memory-backend=ram -device edu,bus=pcie.5)
