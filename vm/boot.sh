@@ -26,9 +26,12 @@ DEVICE_MEMORY_GIB=${COHGPU_DEVICE_MEMORY_GIB:-1120}
 OPT_ICOUNT=0
 
 # gpu_slots: a port each, with a stock ivshmem function behind it. Ports without
-# hotplug: pciehp would wait for its time-outs in every reset. A machine that
-# comes with its root ports names their buses in GPU_BUSES; where these are too
-# few, the last one carries a switch with a port for each that is missing.
+# hotplug: pciehp would wait for its time-outs in every reset. Of 2.5 GT/s: such a
+# port says nothing of its link, which QEMU's others do as they like, and Linux 6.12
+# gives a function behind it one second after a reset of its bus, not a minute. A
+# machine that comes with its root ports names their buses in GPU_BUSES; where
+# these are too few, the last one carries a switch with a port for each that is
+# missing.
 gpu_slots() {
 	local i bus n=${#GPU_BUSES[@]} port switch=''
 	if [[ $n -gt 0 && $ROOT_PORTS -gt $n ]]; then
@@ -42,9 +45,9 @@ gpu_slots() {
 		elif [[ -n $switch ]]; then
 			port="xio3130-downstream,bus=switch"
 		elif [[ $i -le 4 ]]; then
-			port="pcie-root-port,bus=pcie.0,addr=0x1$i,x-speed=5"
+			port="pcie-root-port,bus=pcie.0,addr=0x1$i,x-speed=2_5"
 		else
-			port="pcie-root-port,bus=pcie.0,addr=0x1$((5 + (i - 5) / 8)).$(((i - 5) % 8)),multifunction=on,x-speed=5"
+			port="pcie-root-port,bus=pcie.0,addr=0x1$((5 + (i - 5) / 8)).$(((i - 5) % 8)),multifunction=on,x-speed=2_5"
 		fi
 		[[ -z $port ]] || printf '%s\n' -device "$port,id=rp$i,chassis=$i,slot=$i,hotplug=off"
 		printf '%s\n' -object "memory-backend-ram,id=bar$i,size=16M,share=on" \

@@ -91,6 +91,8 @@ struct coherent_region {
  * @nr_views: number of @views
  * @poison_lock: guards @poison; raw, as failures are told with preemption off
  * @poison: what memory failures took since the last reset
+ * @pardoned: a reset has ended since the last failure, of which it is not known
+ *	      yet whether it was one; guarded by @poison_lock
  * @poison_work: takes the mappings of it away
  * @watch: the kernel's word on memory failures; poison.c's own
  */
@@ -106,6 +108,7 @@ struct coherent_window {
 	unsigned int nr_views;
 	raw_spinlock_t poison_lock;
 	struct coherent_poison poison;
+	bool pardoned;
 	struct work_struct poison_work;
 	struct coherent_watch *watch;
 };
@@ -122,6 +125,8 @@ struct coherent_window {
  * @forget: a reset ended, of whatever kind, and the function lost what was
  *	    written to it. Called with memory_lock held or not; must not sleep.
  *	    May be NULL
+ * @remember: the reset for which @forget was called has failed: what it took is
+ *	      back, where nothing was written since. May be NULL
  */
 struct coherent_ops {
 	u32 required;
@@ -129,6 +134,7 @@ struct coherent_ops {
 	unsigned int (*allowed_ms)(struct coherent_device *cdev, u32 holding);
 	void (*report)(struct coherent_device *cdev, u32 holding);
 	void (*forget)(struct coherent_device *cdev);
+	void (*remember)(struct coherent_device *cdev);
 };
 
 /**
@@ -148,6 +154,7 @@ struct coherent_ops {
  * @frozen: its link is, by a fatal error; read without the lock too
  * @last_by: the task that made the last reset, NULL if it was not that alone
  * @last_end: generation at the end of that reset
+ * @verdicts: resets that VFIO was asked for and has not told the result of
  * @wait_lock: held by the one that waits for readiness, so that others wait
  *	       for its result; taken with no other lock held
  * @power_lock: serialises config writes that may change the power state with
@@ -166,6 +173,7 @@ struct coherent_device {
 	bool frozen;
 	struct task_struct *last_by;
 	u64 last_end;
+	unsigned int verdicts;
 	struct mutex wait_lock;
 	struct mutex power_lock;
 	struct inode *mapping;
@@ -217,7 +225,6 @@ int coherent_region_info_caps(struct vfio_device *core_vdev,
 /* reset.c: resets, and what is like one */
 void coherent_forget(struct coherent_device *cdev);
 void coherent_woken(struct coherent_device *cdev);
-bool coherent_reset_was_mine(struct coherent_device *cdev, u64 generation);
 void coherent_pci_reset_prepare(struct pci_dev *pdev);
 void coherent_pci_reset_done(struct pci_dev *pdev);
 pci_ers_result_t coherent_pci_error_detected(struct pci_dev *pdev,

@@ -291,6 +291,8 @@ long coherent_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 	void __user *uarg = (void __user *)arg;
 	long ret = -ENOTTY;
 
+	if (cmd == VFIO_DEVICE_RESET || cmd == VFIO_DEVICE_PCI_HOT_RESET)
+		return coherent_reset_ioctl(cdev, cmd, arg);
 	if (cmd == VFIO_DEVICE_GET_REGION_INFO)
 		ret = coherent_region_ioctl(cdev, uarg);
 	else if (cmd == VFIO_DEVICE_IOEVENTFD &&
@@ -299,9 +301,6 @@ long coherent_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 
 	if (ret == -ENOTTY)
 		ret = vfio_pci_core_ioctl(core_vdev, cmd, arg);
-	/* The core wakes the function for a reset, even one that then fails. */
-	if (cmd == VFIO_DEVICE_RESET || cmd == VFIO_DEVICE_PCI_HOT_RESET)
-		coherent_woken(cdev);
 	return ret;
 }
 COHERENT_EXPORT(coherent_ioctl);

@@ -5,8 +5,8 @@
  * The kernel knows nothing of the memory behind a window, so each window says
  * where it is, and the kernel asks which part of a mapping a failed page is:
  * it then kills who maps the page, and nobody else. What failed is remembered
- * until the device is reset. It is not mapped again, and read and write of it
- * fail.
+ * until the device is reset, by a reset that worked as far as anybody can tell.
+ * It is not mapped again, and read and write of it fail.
  *
  * The question is asked for each mapping that there is. That a page failed which
  * nobody maps is learned from the kernel's trace event.
@@ -57,6 +57,7 @@ static void coherent_poison_page(struct coherent_window *window,
 	raw_spin_lock_irqsave(&window->poison_lock, flags);
 	news = coherent_poison_clean(&window->poison, page.start, 1);
 	coherent_poison_add(&window->poison, page);
+	window->pardoned = false;
 	raw_spin_unlock_irqrestore(&window->poison_lock, flags);
 
 	if (!news)
@@ -127,6 +128,7 @@ int coherent_window_watch(struct coherent_window *window)
 
 	raw_spin_lock_init(&window->poison_lock);
 	coherent_poison_init(&window->poison);
+	window->pardoned = false;
 	INIT_WORK(&window->poison_work, coherent_poison_work);
 	window->watch = NULL;
 	if (window->length < PAGE_SIZE || window->cache == COHERENT_REGISTERS)
@@ -185,13 +187,28 @@ u64 coherent_window_clean(struct coherent_window *window, u64 offset,
 	return length;
 }
 
-/* A reset is over, which gave all memory a new life. */
+/*
+ * A reset is over, which gives all memory a new life if it was one. Until that
+ * is known what failed stays refused; what fails meanwhile revokes the pardon.
+ */
+void coherent_window_pardon(struct coherent_window *window, bool pardoned)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&window->poison_lock, flags);
+	window->pardoned = pardoned;
+	raw_spin_unlock_irqrestore(&window->poison_lock, flags);
+}
+
+/* Nobody can say any more that the reset failed. */
 void coherent_window_heal(struct coherent_window *window)
 {
 	unsigned long flags;
 
 	raw_spin_lock_irqsave(&window->poison_lock, flags);
-	coherent_poison_init(&window->poison);
+	if (window->pardoned)
+		coherent_poison_init(&window->poison);
+	window->pardoned = false;
 	raw_spin_unlock_irqrestore(&window->poison_lock, flags);
 }
 
@@ -257,6 +274,10 @@ u64 coherent_window_clean(struct coherent_window *window, u64 offset,
 			  u64 length)
 {
 	return length;
+}
+
+void coherent_window_pardon(struct coherent_window *window, bool pardoned)
+{
 }
 
 void coherent_window_heal(struct coherent_window *window)

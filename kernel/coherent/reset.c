@@ -35,6 +35,17 @@ static void coherent_reset_sweep(struct coherent_device *cdev)
 	coherent_zap(cdev);
 }
 
+/* Unless VFIO is still to tell how a reset went, all that were over worked. */
+static void coherent_reset_heal(struct coherent_device *cdev)
+{
+	unsigned int i;
+
+	lockdep_assert_held(&cdev->ready_lock);
+
+	for (i = 0; i < cdev->nr_windows && !cdev->verdicts; i++)
+		coherent_window_heal(&cdev->windows[i]);
+}
+
 /* What any reset does to a function: registers and failed memory are as new. */
 static void coherent_reset_take(struct coherent_device *cdev)
 {
@@ -42,8 +53,11 @@ static void coherent_reset_take(struct coherent_device *cdev)
 
 	if (cdev->ops && cdev->ops->forget)
 		cdev->ops->forget(cdev);
+	spin_lock(&cdev->ready_lock);
 	for (i = 0; i < cdev->nr_windows; i++)
-		coherent_window_heal(&cdev->windows[i]);
+		coherent_window_pardon(&cdev->windows[i], true);
+	coherent_reset_heal(cdev);
+	spin_unlock(&cdev->ready_lock);
 }
 
 static void coherent_reset_begin(struct coherent_device *cdev)
@@ -60,12 +74,14 @@ static void coherent_reset_begin(struct coherent_device *cdev)
 
 /*
  * The PCI core says at the end of a reset that it is over, not how it ended. A
- * function that then does not answer has not come back: it failed, takes
- * nothing, and what follows it in VFIO has nothing to undo.
+ * function that then does not answer has not come back, and one that sleeps has
+ * refused to wake, which comes first: the reset failed, takes nothing, and what
+ * follows it in VFIO has nothing to undo.
  */
 static void coherent_reset_end(struct coherent_device *cdev)
 {
-	bool back = pci_device_is_present(cdev->core.pdev);
+	bool back = pci_device_is_present(cdev->core.pdev) &&
+		    !coherent_asleep(cdev->core.pdev);
 	bool plain;
 	u64 generation;
 
@@ -84,25 +100,18 @@ static void coherent_reset_end(struct coherent_device *cdev)
 	trace_coherent_reset(cdev, generation);
 }
 
-/**
- * coherent_reset_was_mine() - was the last reset made by this task alone?
- * @cdev: the device
- * @generation: coherent_ready_generation() from before it
- *
- * Return: true if one reset has begun and ended since, in this task, and
- * nothing else that is like one has come.
+/*
+ * Since @generation one reset has begun and ended, in this task, and nothing
+ * else that is like one has come.
  */
-bool coherent_reset_was_mine(struct coherent_device *cdev, u64 generation)
+static bool coherent_reset_was_mine(struct coherent_device *cdev,
+				    u64 generation)
 {
-	bool mine;
+	lockdep_assert_held(&cdev->ready_lock);
 
-	spin_lock(&cdev->ready_lock);
-	mine = cdev->last_by == current && cdev->last_end != generation &&
+	return cdev->last_by == current && cdev->last_end != generation &&
 	       cdev->last_end == cdev->ready.generation;
-	spin_unlock(&cdev->ready_lock);
-	return mine;
 }
-COHERENT_EXPORT(coherent_reset_was_mine);
 
 /**
  * coherent_forget() - the memory may have lost its training without a reset
@@ -152,6 +161,42 @@ void coherent_woken(struct coherent_device *cdev)
 }
 COHERENT_EXPORT(coherent_woken);
 
+/* The result of a reset is known. One that failed has taken nothing. */
+static void coherent_reset_judge(struct coherent_device *cdev, u64 generation,
+				 bool failed)
+{
+	unsigned int i;
+
+	spin_lock(&cdev->ready_lock);
+	failed = failed && coherent_reset_was_mine(cdev, generation);
+	for (i = 0; i < cdev->nr_windows && failed; i++)
+		coherent_window_pardon(&cdev->windows[i], false);
+	cdev->verdicts--;
+	coherent_reset_heal(cdev);
+	spin_unlock(&cdev->ready_lock);
+	if (failed && cdev->ops && cdev->ops->remember)
+		cdev->ops->remember(cdev);
+}
+
+/* VFIO_DEVICE_RESET and VFIO_DEVICE_PCI_HOT_RESET, which tell how it went. */
+long coherent_reset_ioctl(struct coherent_device *cdev, unsigned int cmd,
+			  unsigned long arg)
+{
+	u64 generation;
+	long ret;
+
+	spin_lock(&cdev->ready_lock);
+	generation = cdev->ready.generation;
+	cdev->verdicts++;
+	spin_unlock(&cdev->ready_lock);
+
+	ret = vfio_pci_core_ioctl(&cdev->core.vdev, cmd, arg);
+	/* The core wakes the function for a reset, even one that then fails. */
+	coherent_woken(cdev);
+	coherent_reset_judge(cdev, generation, ret);
+	return ret;
+}
+
 static struct coherent_device *coherent_reset_to(struct pci_dev *pdev)
 {
 	struct vfio_pci_core_device *core = dev_get_drvdata(&pdev->dev);
@@ -179,13 +224,9 @@ void coherent_pci_reset_done(struct pci_dev *pdev)
 }
 COHERENT_EXPORT(coherent_pci_reset_done);
 
-/**
- * coherent_pci_resume() - a &pci_error_handlers.resume
- * @pdev: the function, whose link is back, or given up for good
- */
-void coherent_pci_resume(struct pci_dev *pdev)
+/* A frozen link is back, or given up: then nobody knows of a reset. */
+static void coherent_reset_thaw(struct coherent_device *cdev, bool was_reset)
 {
-	struct coherent_device *cdev = coherent_reset_to(pdev);
 	u64 generation;
 	bool thawed;
 
@@ -198,8 +239,18 @@ void coherent_pci_resume(struct pci_dev *pdev)
 	spin_unlock(&cdev->ready_lock);
 	if (!thawed)
 		return;
-	coherent_reset_take(cdev);
+	if (was_reset)
+		coherent_reset_take(cdev);
 	trace_coherent_reset(cdev, generation);
+}
+
+/**
+ * coherent_pci_resume() - a &pci_error_handlers.resume
+ * @pdev: the function, whose link is back after a reset of its bus
+ */
+void coherent_pci_resume(struct pci_dev *pdev)
+{
+	coherent_reset_thaw(coherent_reset_to(pdev), true);
 }
 COHERENT_EXPORT(coherent_pci_resume);
 
@@ -221,7 +272,7 @@ pci_ers_result_t coherent_pci_error_detected(struct pci_dev *pdev,
 		spin_unlock(&cdev->ready_lock);
 		coherent_forget(cdev);
 	} else if (state == pci_channel_io_perm_failure) {
-		coherent_pci_resume(pdev);
+		coherent_reset_thaw(cdev, false);
 	}
 	return vfio_pci_core_aer_err_detected(pdev, state);
 }

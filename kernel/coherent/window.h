@@ -36,6 +36,8 @@ void coherent_window_zap_part(struct coherent_window *window, u64 offset,
 struct coherent_window *coherent_mmap_window(struct vm_area_struct *vma);
 
 /* reset.c */
+long coherent_reset_ioctl(struct coherent_device *cdev, unsigned int cmd,
+			  unsigned long arg);
 void coherent_slept(struct coherent_device *cdev);
 
 /* poison.c: what memory failures took */
@@ -45,6 +47,7 @@ int coherent_window_watch(struct coherent_window *window);
 void coherent_window_unwatch(struct coherent_window *window);
 u64 coherent_window_clean(struct coherent_window *window, u64 offset,
 			  u64 length);
+void coherent_window_pardon(struct coherent_window *window, bool pardoned);
 void coherent_window_heal(struct coherent_window *window);
 
 /* dmabuf.c */

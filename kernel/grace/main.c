@@ -71,29 +71,13 @@ static ssize_t nvgrace_write(struct vfio_device *core_vdev,
 	return coherent_write(core_vdev, buf, count, ppos);
 }
 
-/* A reset that fails leaves the BARs, even where the function answers after it. */
-static long nvgrace_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
-			  unsigned long arg)
-{
-	struct nvgrace_device *nvdev = to_nvgrace_device(core_vdev);
-	struct coherent_device *cdev = &nvdev->coherent;
-	u64 generation = coherent_ready_generation(cdev);
-	long ret = coherent_ioctl(core_vdev, cmd, arg);
-
-	if (ret && (cmd == VFIO_DEVICE_RESET ||
-		    cmd == VFIO_DEVICE_PCI_HOT_RESET) &&
-	    coherent_reset_was_mine(cdev, generation))
-		nvgrace_config_undo_reset(nvdev);
-	return ret;
-}
-
 static const struct vfio_device_ops nvgrace_ops = {
 	.name = "nvgrace-gpu-vfio-pci",
 	.init = coherent_init_dev,
 	.release = coherent_release_dev,
 	.open_device = nvgrace_open,
 	.close_device = nvgrace_close,
-	.ioctl = nvgrace_ioctl,
+	.ioctl = coherent_ioctl,
 	COMPAT_OPS_REGION_INFO(coherent_region_info_caps)
 	.device_feature = coherent_feature,
 	.read = nvgrace_read,

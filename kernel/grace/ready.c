@@ -82,12 +82,18 @@ static void nvgrace_ready_forget(struct coherent_device *cdev)
 	nvgrace_config_reset(nvgrace_ready_to(cdev));
 }
 
+static void nvgrace_ready_remember(struct coherent_device *cdev)
+{
+	nvgrace_config_undo_reset(nvgrace_ready_to(cdev));
+}
+
 static const struct coherent_ops nvgrace_ready_ops = {
 	.required = NVGRACE_READY_C2C | NVGRACE_READY_HBM,
 	.look = nvgrace_ready_look,
 	.allowed_ms = nvgrace_ready_allowed,
 	.report = nvgrace_ready_report,
 	.forget = nvgrace_ready_forget,
+	.remember = nvgrace_ready_remember,
 };
 
 static int nvgrace_ready_cxl_read(struct coherent_device *cdev, u32 *range)
@@ -148,6 +154,7 @@ static const struct coherent_ops nvgrace_ready_cxl_ops = {
 	.allowed_ms = nvgrace_ready_cxl_allowed,
 	.report = nvgrace_ready_cxl_report,
 	.forget = nvgrace_ready_forget,
+	.remember = nvgrace_ready_remember,
 };
 
 /* Which of the two kinds this GPU is, and whether it can be asked at all. */

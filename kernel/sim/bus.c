@@ -544,6 +544,7 @@ int sim_bus_join(struct sim_gpu *gpu, struct pci_dev *stock)
 	raw_spin_lock_irqsave(&gpu->lock, flags);
 	/* A new device answers, whatever became of the one before. */
 	gpu->dead = false;
+	gpu->lost = false;
 	gpu->silent = false;
 	gpu->aer.status = 0;
 	ret = sim_persona_make(gpu, stock);

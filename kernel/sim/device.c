@@ -87,6 +87,7 @@ void sim_device_reset(struct sim_gpu *gpu, enum sim_reset_kind kind)
 	gpu->scrub_due = gpu->scrub != SIM_SCRUB_NONE;
 	sim_device_begin(gpu);
 	sim_persona_forget(gpu);
+	gpu->lost = gpu->late;
 }
 
 static void sim_device_end(struct sim_gpu *gpu)

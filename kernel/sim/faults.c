@@ -239,6 +239,11 @@ SIM_FAULTS_READ(cxl_allowance)
 SIM_FAULTS_WRITE(cxl_allowance)
 SIM_FAULTS_FOPS_RW(cxl_allowance);
 
+SIM_FAULTS_MEMBER(late, 1)
+SIM_FAULTS_READ(late)
+SIM_FAULTS_WRITE(late)
+SIM_FAULTS_FOPS_RW(late);
+
 SIM_FAULTS_MEMBER(dead, 1)
 SIM_FAULTS_READ(dead)
 SIM_FAULTS_WRITE(dead)
@@ -444,6 +449,7 @@ static const struct {
 	{ "ras_detail", 0400, &sim_faults_detail_fops },
 	{ "flr", 0600, &sim_faults_flr_fops },
 	{ "flr_ms", 0600, &sim_faults_flr_ms_fops },
+	{ "late", 0600, &sim_faults_late_fops },
 	{ "dead", 0600, &sim_faults_dead_fops },
 	{ "unplug", 0200, &sim_faults_unplug_fops },
 	{ "aer", 0200, &sim_faults_aer_fops },

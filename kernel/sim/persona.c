@@ -353,7 +353,7 @@ static bool sim_persona_is_dead(struct sim_gpu *gpu)
 {
 	if (gpu->silent && time_after(jiffies, gpu->silent_until))
 		gpu->silent = false;
-	return gpu->dead || gpu->silent;
+	return gpu->dead || gpu->silent || gpu->lost;
 }
 
 static void sim_persona_notice_bus_reset(struct sim_gpu *gpu)
@@ -377,6 +377,8 @@ u32 sim_persona_read(struct sim_gpu *gpu, int where, int size)
 	if (sim_persona_is_dead(gpu))
 		return ~0;
 	sim_persona_notice_bus_reset(gpu);
+	if (gpu->lost)
+		return ~0;
 	value = get_unaligned_le32(gpu->image + (where & ~3));
 	if ((where & ~3) == PCI_COMMAND)
 		value |= sim_bus_stock_read(gpu, PCI_COMMAND) & 0xffff0000;
@@ -416,6 +418,8 @@ void sim_persona_write(struct sim_gpu *gpu, int where, int size, u32 value)
 
 	lockdep_assert_held(&gpu->lock);
 
+	/* Who waits for the function only reads; to write is to have stopped. */
+	gpu->lost = false;
 	if (sim_persona_is_dead(gpu))
 		return;
 	sim_persona_notice_bus_reset(gpu);

@@ -216,7 +216,9 @@ struct sim_nvlink;
  * @cxl_allowance: code of the time that the CXL DVSEC allows for a training
  * @flr: how a function-level reset goes
  * @flr_ms: how long a slow one takes
+ * @late: after a reset the function answers when the kernel has given it up
  * @dead: config space reads as ~0
+ * @lost: it does so until it is written to
  * @silent: it does so until @silent_until
  * @silent_until: in jiffies
  * @resets: how many of each kind were seen
@@ -283,7 +285,9 @@ struct sim_gpu {
 	u32 cxl_allowance;
 	enum sim_flr flr;
 	u32 flr_ms;
+	u32 late;
 	u32 dead;
+	bool lost;
 	bool silent;
 	unsigned long silent_until;
 	u64 resets[SIM_RESETS];

@@ -102,6 +102,18 @@ void gpu_tiny(struct gpu *g)
 	gpu_open_preset(g, "tiny");
 }
 
+int gpu_failing_reset(struct gpu *g, bool hot)
+{
+	int err;
+
+	sim_fault(g->name, "late", "1");
+	pci_attr_write(g->bdf, "reset_method", "bus");
+	err = hot ? vfio_hot_reset(&g->vfio) : vfio_reset(&g->vfio);
+	pci_attr_write(g->bdf, "reset_method", "default");
+	sim_fault(g->name, "late", "0");
+	return err;
+}
+
 uint64_t gpu_window(const struct gpu *g, int index)
 {
 	return index == VFIO_RESMEM ? GPU_USEMEM(g->mem_size) : 0;

@@ -54,6 +54,11 @@ void gpu_bind(struct gpu *g, const struct gpu_want *want);
 void gpu_open(struct gpu *g, const struct gpu_want *want);
 void gpu_open_preset(struct gpu *g, const char *preset);
 void gpu_tiny(struct gpu *g);
+/*
+ * A reset of its bus, which Linux does to a GB200 only, after which the function comes back too late:
+ * it fails, and the function answers. By VFIO_DEVICE_RESET, or as a hot reset. 0 or errno.
+ */
+int gpu_failing_reset(struct gpu *g, bool hot);
 /* Where a window begins in device memory. */
 uint64_t gpu_window(const struct gpu *g, int index);
 uint64_t gpu_window_size(const struct gpu *g, int index);

@@ -22,6 +22,7 @@
 #endif
 
 static struct gpu gpu;
+static const struct gpu_want tiny = {.preset = "tiny"};
 
 /* The page of the window fails. 0 or errno. */
 static int poison(int index, uint64_t off)
@@ -33,11 +34,11 @@ static int poison(int index, uint64_t off)
 	return util_write(HARD_OFFLINE, text);
 }
 
-static void poison_open(void)
+static void poison_open(const struct gpu_want *w)
 {
 	if (!ktap_kernel("7.2"))
 		ktap_skip("this kernel is not told where device memory is");
-	gpu_tiny(&gpu);
+	gpu_open(&gpu, w);
 	EQ(vfio_reset(&gpu.vfio), 0, "reset: errno");
 	vfio_memory_enable(&gpu.vfio, true);
 }
@@ -125,7 +126,7 @@ static void G5_only_who_maps_it(void)
 	const uint64_t bad = 64 * MiB;
 	struct neighbour all, part, elsewhere, other;
 
-	poison_open();
+	poison_open(&tiny);
 	all = neighbour_start(VFIO_USEMEM, 0, 128 * MiB, bad);
 	part = neighbour_start(VFIO_USEMEM, bad, util_page(), bad);
 	elsewhere = neighbour_start(VFIO_USEMEM, 0, MiB, bad);
@@ -159,7 +160,7 @@ static void not_mapped_again(void)
 	const uint64_t bad = 32 * MiB + 5 * page;
 	char *p;
 
-	poison_open();
+	poison_open(&tiny);
 	p = vfio_map(&gpu.vfio, index, 0, 64 * MiB);
 	EQ(vfio_touch_read(p + bad, NULL), 0, "before: signal");
 	listen_to_failures();
@@ -184,7 +185,7 @@ static void read_and_write(void)
 	const uint64_t bad = 3 * MiB;
 	char *buf = calloc(1, MiB);
 
-	poison_open();
+	poison_open(&tiny);
 	EQ(poison(index, bad), 0, "failure of a page that nobody maps: errno");
 	EQ(vfio_read(&gpu.vfio, index, bad, buf, 8), -EIO, "read");
 	EQ(vfio_write(&gpu.vfio, index, bad, buf, 8), -EIO, "write");
@@ -203,7 +204,7 @@ static void by_simulator(void)
 	uint64_t x;
 	char text[32];
 
-	poison_open();
+	poison_open(&tiny);
 	snprintf(text, sizeof(text), "0x%llx",
 		 (unsigned long long)(gpu_window(&gpu, VFIO_RESMEM) + 7 * MiB));
 	sim_fault(gpu.name, "poison", text);
@@ -220,7 +221,7 @@ static void until_the_next_reset(void)
 	uint64_t x;
 	char *p;
 
-	poison_open();
+	poison_open(&tiny);
 	EQ(poison(VFIO_USEMEM, 0), 0, "failure: errno");
 	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &x, 8), -EIO, "read");
 	EQ(vfio_reset(&gpu.vfio), 0, "reset: errno");
@@ -230,13 +231,35 @@ static void until_the_next_reset(void)
 	EQ(vfio_touch_read(p, NULL), 0, "mapped after the reset: signal");
 }
 
+/* A reset that failed heals nothing, also where the function answers after it. */
+static void until_a_reset_that_works(void)
+{
+	const struct gpu_want gb200 = {.preset = "gb200", .mem_size = "1536M"};
+	size_t page = util_page();
+	uint64_t x;
+	char *p;
+
+	poison_open(&gb200);
+	EQ(poison(VFIO_USEMEM, 0), 0, "failure: errno");
+	p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, 2 * page);
+	EQ(gpu_failing_reset(&gpu, ktap_arg()), ENOTTY, "reset: errno");
+	vfio_memory_enable(&gpu.vfio, true);
+	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &x, 8), -EIO, "read after it");
+	EQ(vfio_touch_read(p, NULL), SIGBUS, "load after it: signal");
+	EQ(vfio_touch_read(p + page, NULL), 0, "load of the next page: signal");
+	EQ(vfio_reset(&gpu.vfio), 0, "the next reset: errno");
+	vfio_memory_enable(&gpu.vfio, true);
+	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &x, 8), 8, "read after the next");
+	EQ(vfio_touch_read(p, NULL), 0, "load after the next: signal");
+}
+
 /* More than can be told apart: what failed stays refused. */
 static void many(void)
 {
 	size_t page = util_page();
 	uint64_t x;
 
-	poison_open();
+	poison_open(&tiny);
 	for (uint64_t i = 0; i < 100; i++)
 		EQ(poison(VFIO_USEMEM, i * 3 * page), 0, "failure %d: errno", (int)i);
 	for (uint64_t i = 0; i < 100; i++)
@@ -248,7 +271,7 @@ static void many(void)
 /* Nothing stays with the kernel when the driver goes. */
 static void unbound(void)
 {
-	poison_open();
+	poison_open(&tiny);
 	EQ(poison(VFIO_USEMEM, gpu_window_size(&gpu, VFIO_USEMEM) - util_page()), 0,
 	   "last page of usemem: errno");
 	EQ(poison(VFIO_RESMEM, 0), 0, "first page of resmem: errno");
@@ -269,6 +292,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("read_and_write_resmem", read_and_write, VFIO_RESMEM),
 	KTAP_CASE(by_simulator),
 	KTAP_CASE(until_the_next_reset),
+	KTAP_CASE_ARG("until_a_reset_that_works", until_a_reset_that_works, 0),
+	KTAP_CASE_ARG("until_a_reset_that_works_hot", until_a_reset_that_works, 1),
 	KTAP_CASE(many),
 	KTAP_CASE(unbound),
 };

@@ -241,6 +241,33 @@ static void refused_reset(void)
 	EQ(value, 0x1e57, "contents");
 }
 
+/*
+ * The function answers after a reset that failed: it came back when the kernel had given it up.
+ * What VFIO is told of that decides; registers are as they were, also in the middle of their sizing.
+ */
+static void failed_reset(void)
+{
+	const struct gpu_want gb200 = {.preset = "gb200", .mem_size = "1536M"};
+	unsigned long hot;
+	uint64_t bar;
+	int err;
+
+	gpu_open(&gpu, &gb200);
+	vfio_cfg_set64(&gpu.vfio, PCI_BASE_ADDRESS_4, ktap_arg() ? ~0ULL : 0x4000000000);
+	bar = vfio_cfg64(&gpu.vfio, PCI_BASE_ADDRESS_4);
+	hot = sim_resets(gpu.name, "hot");
+	err = gpu_failing_reset(&gpu, ktap_arg());
+	EQ(sim_resets(gpu.name, "hot"), hot + 1, "hot resets");
+	EQ(err, ENOTTY, "reset: errno");
+	EQ(vfio_cfg32(&gpu.vfio, 0), 0x294110de, "identity of who answers");
+	EQ(vfio_cfg64(&gpu.vfio, PCI_BASE_ADDRESS_4), bar, "BAR4");
+	vfio_memory_enable(&gpu.vfio, true);
+	vfio_get(&gpu.vfio, VFIO_USEMEM, 0, &(uint64_t){0}, 8);
+	EQ(sim_state(gpu.name, "ras_events"), 0, "RAS events");
+	EQ(vfio_reset(&gpu.vfio), 0, "the next reset: errno");
+	EQ(vfio_cfg64(&gpu.vfio, PCI_BASE_ADDRESS_4), 0xc, "BAR4 after it");
+}
+
 /* No reset method at all: never started. */
 static void reset_without_method(void)
 {
@@ -408,6 +435,9 @@ static const struct ktap_case cases[] = {
 	/* The kernel gives a function a minute to come back from an FLR. */
 	KTAP_CASE_FULL("refused_reset", refused_reset, 0, 200),
 	KTAP_CASE_FULL("refused_reset_sysfs", refused_reset, 1, 200),
+	/* So does 6.1 after a reset of its bus, and later kernels a second. */
+	KTAP_CASE_ARG_SLOW("failed_reset", failed_reset, 0, 200),
+	KTAP_CASE_ARG_SLOW("failed_reset_hot", failed_reset, 1, 200),
 	KTAP_CASE(reset_without_method),
 	KTAP_CASE_ARG("hot_reset_info", hot_reset_info, 1),
 	KTAP_CASE_ARG("storm", storm, 0),
