@@ -153,14 +153,31 @@ write_job() {
 }
 
 # boot DIR TERMINAL SECONDS: the machine from power-on to power-off. The result
-# is only whether QEMU ended by itself; what it means is in DIR/results.
+# is only whether QEMU ended by itself; what it means is in DIR/results. Whoever
+# waits here takes the machine along when killed: bash tells nobody of a signal, so
+# it waits for a job, which a signal ends at once, and the kernel tells of a SIGKILL.
 boot() {
 	local dir=$1 terminal=$2 seconds=$3 status=0
 	: >"$dir/results"
 	: >"$dir/console.log"
 	qemu_command "$dir" "$terminal"
 	printf '%q ' "${QEMU_COMMAND[@]}" >"$dir/qemu.cmd"
-	timeout --foreground -k 5 "$seconds" "${QEMU_COMMAND[@]}" 2>"$dir/qemu.err" || status=$?
-	rm -f "$dir/initrd" "$dir/job.cpio"
+	setpriv --pdeathsig TERM timeout --foreground -k 5 "$seconds" "${QEMU_COMMAND[@]}" <&0 2>"$dir/qemu.err" &
+	BOOTED=$! BOOT_DIR=$dir
+	trap power_off EXIT
+	wait "$BOOTED" || status=$?
+	trap - EXIT
+	boot_clean
 	return "$status"
+}
+
+boot_clean() {
+	rm -f "$BOOT_DIR"/{initrd,job.cpio}
+}
+
+# What is left to do for one who is killed.
+power_off() {
+	kill "$BOOTED" 2>/dev/null || true
+	wait "$BOOTED" 2>/dev/null || true
+	boot_clean
 }
