@@ -47,6 +47,19 @@ kernel_dir() {
 	printf '%s/kernel/%s-%s\n' "$CACHE" "$1" "$2"
 }
 
+# known_kernel ARCH KERNEL: one of Debian's, that a lane runs on, or one that can be
+# compiled here, each word of whose name is a file of vm/kernel.
+known_kernel() {
+	local arch=$1 kernel=$2 names word words
+	names=$(awk -v arch="$arch" '!/^#/ && $2 == arch && !seen[$3]++ { printf "%s ", $3 }' "$VM_DIR/lanes")
+	[[ " $names" != *" $kernel "* ]] || return 0
+	IFS=- read -ra words <<<"$arch-${kernel#7.2-}"
+	for word in "${words[@]}"; do
+		[[ $kernel == 7.2-* && -e $VM_DIR/kernel/$word.config ]] ||
+			die "$kernel: find: no such kernel for $arch (there are: ${names% })"
+	done
+}
+
 # building_for KERNEL: sets `there`, the words before a command that builds for it:
 # where its own compiler is, for Debian's next kernel in the release that has it.
 # shellcheck disable=SC2034 # read by those that source this
