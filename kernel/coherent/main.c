@@ -160,8 +160,8 @@ COHERENT_EXPORT(coherent_close);
  * coherent_answers() - does the function answer accesses to its memory?
  * @cdev: the device, open; its memory_lock is held
  *
- * Return: true if memory is enabled, the function is below D3hot, and no fatal
- * error of its link is being recovered from.
+ * Return: true if memory is enabled, the function is there and below D3hot, and
+ * no fatal error of its link is being recovered from.
  */
 bool coherent_answers(struct coherent_device *cdev)
 {
@@ -170,7 +170,8 @@ bool coherent_answers(struct coherent_device *cdev)
 
 	lockdep_assert_held(&core->memory_lock);
 
-	if (coherent_asleep(core->pdev) || READ_ONCE(cdev->frozen))
+	if (pci_dev_is_disconnected(core->pdev) ||
+	    coherent_asleep(core->pdev) || READ_ONCE(cdev->frozen))
 		return false;
 	return core->pdev->no_command_memory || command & PCI_COMMAND_MEMORY;
 }

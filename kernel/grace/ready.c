@@ -45,8 +45,6 @@ static int nvgrace_ready_look(struct coherent_device *cdev, u32 *holding)
 	u32 c2c, hbm;
 
 	*holding = 0;
-	if (pci_dev_is_disconnected(cdev->core.pdev))
-		return -EIO;
 	c2c = ioread32(nvdev->registers + NVGRACE_C2C);
 	hbm = ioread32(nvdev->registers + NVGRACE_HBM);
 	if (c2c == NVGRACE_DONE)
@@ -115,8 +113,6 @@ static int nvgrace_ready_cxl_look(struct coherent_device *cdev, u32 *holding)
 	int ret;
 
 	*holding = 0;
-	if (pci_dev_is_disconnected(cdev->core.pdev))
-		return -EIO;
 	ret = nvgrace_ready_cxl_read(cdev, &range);
 	if (ret || PCI_POSSIBLE_ERROR(range))
 		return ret;

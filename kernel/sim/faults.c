@@ -244,6 +244,11 @@ SIM_FAULTS_READ(late)
 SIM_FAULTS_WRITE(late)
 SIM_FAULTS_FOPS_RW(late);
 
+SIM_FAULTS_MEMBER(no_wake, 1)
+SIM_FAULTS_READ(no_wake)
+SIM_FAULTS_WRITE(no_wake)
+SIM_FAULTS_FOPS_RW(no_wake);
+
 SIM_FAULTS_MEMBER(dead, 1)
 SIM_FAULTS_READ(dead)
 SIM_FAULTS_WRITE(dead)
@@ -450,6 +455,7 @@ static const struct {
 	{ "flr", 0600, &sim_faults_flr_fops },
 	{ "flr_ms", 0600, &sim_faults_flr_ms_fops },
 	{ "late", 0600, &sim_faults_late_fops },
+	{ "no_wake", 0600, &sim_faults_no_wake_fops },
 	{ "dead", 0600, &sim_faults_dead_fops },
 	{ "unplug", 0200, &sim_faults_unplug_fops },
 	{ "aer", 0200, &sim_faults_aer_fops },

@@ -410,6 +410,15 @@ static bool sim_persona_touches(int where, int size, int at, int bytes)
 	return where < at + bytes && at < where + size;
 }
 
+/* From @power, something was written; not every function leaves D3hot. */
+static void sim_persona_stay_asleep(struct sim_gpu *gpu, u16 power)
+{
+	u8 *control = gpu->image + SIM_CAP_PM + PCI_PM_CTRL;
+
+	if (power == (__force u16)PCI_D3hot && gpu->no_wake)
+		control[0] |= (__force u8)PCI_D3hot;
+}
+
 void sim_persona_write(struct sim_gpu *gpu, int where, int size, u32 value)
 {
 	u8 *control = gpu->image + SIM_CAP_EXP + PCI_EXP_DEVCTL;
@@ -436,6 +445,8 @@ void sim_persona_write(struct sim_gpu *gpu, int where, int size, u32 value)
 		else
 			*byte = (*byte & ~mask) | (value >> (8 * i) & mask);
 	}
+
+	sim_persona_stay_asleep(gpu, power);
 
 	/* Errors are cleared by writing ones. */
 	if (where <= PCI_STATUS && where + size == PCI_STATUS + 2 && size > 1)

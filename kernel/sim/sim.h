@@ -217,6 +217,7 @@ struct sim_nvlink;
  * @flr: how a function-level reset goes
  * @flr_ms: how long a slow one takes
  * @late: after a reset the function answers when the kernel has given it up
+ * @no_wake: D3hot is not left by a write
  * @dead: config space reads as ~0
  * @lost: it does so until it is written to
  * @silent: it does so until @silent_until
@@ -286,6 +287,7 @@ struct sim_gpu {
 	enum sim_flr flr;
 	u32 flr_ms;
 	u32 late;
+	u32 no_wake;
 	u32 dead;
 	bool lost;
 	bool silent;

@@ -160,6 +160,7 @@ void sim_calm(const char *gpu)
 	sim_fault(gpu, "flr", "normal");
 	sim_fault(gpu, "dead", "0");
 	sim_fault(gpu, "late", "0");
+	sim_fault(gpu, "no_wake", "0");
 	sim_fault(gpu, "train", "1");
 	sim_fault(gpu, "ras_events", "0");
 }

@@ -323,6 +323,50 @@ static void killed_in_slow_reset(void)
 	EQ(waited, 1, "reader in a reset");
 }
 
+#define DL_LONG (512 * MiB)
+
+struct dl_long {
+	volatile int started;
+	void *buf;
+};
+
+static void dl_write(void *arg)
+{
+	struct dl_long *l = arg;
+
+	l->started = 1;
+	vfio_write(&gpu.vfio, VFIO_USEMEM, 0, l->buf, DL_LONG);
+	pause();
+}
+
+/* One long call, in which the signal comes: its last bytes are never written. */
+static void killed_in_write(void)
+{
+	struct dl_long *l = ktap_shared(sizeof(*l));
+	uint64_t first = 0, last = 0x1a57;
+	double start;
+	pid_t pid;
+
+	gpu_open_preset(&gpu, "gh200-96");
+	sim_mem_write(gpu.name, 0, &first, 8);
+	sim_mem_write(gpu.name, DL_LONG - 8, &last, 8);
+	l->buf = vfio_buffer(DL_LONG);
+	memset(l->buf, 0x5a, MiB);
+	pid = ktap_spawn(dl_write, l);
+	EQ(ktap_await(&l->started, 1, 10), 1, "write: started");
+	for (int i = 0; i < 10000 && !first; i++)
+		sim_mem_read(gpu.name, 0, &first, 8);
+	start = ktap_now();
+	ktap_kill(pid, 10, "writer");
+	ktap_diag("gone %.3f s after SIGKILL", ktap_now() - start);
+	EQ(first, 0x5a5a5a5a5a5a5a5a, "first bytes");
+	sim_mem_read(gpu.name, DL_LONG - 8, &last, 8);
+	EQ(last, 0x1a57, "last bytes");
+	vfio_put(&gpu.vfio, VFIO_USEMEM, 8, &last, 8);
+	sim_mem_read(gpu.name, 8, &first, 8);
+	EQ(first, last, "written afterwards");
+}
+
 static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("G4_own_mapping_read_usemem", G4_own_mapping_read, VFIO_USEMEM),
 	KTAP_CASE_ARG("G4_own_mapping_read_resmem", G4_own_mapping_read, VFIO_RESMEM),
@@ -330,6 +374,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("G4_own_mapping_write_resmem", G4_own_mapping_write, VFIO_RESMEM),
 	KTAP_CASE_ARG("G4_own_mapping_and_resets", G4_own_mapping_and_resets, VFIO_USEMEM),
 	KTAP_CASE(killed_in_userfault),
+	KTAP_CASE(killed_in_write),
 	KTAP_CASE_ARG("G4_userfault_read_usemem", G4_userfault_read, VFIO_USEMEM),
 	KTAP_CASE_ARG("G4_userfault_read_resmem", G4_userfault_read, VFIO_RESMEM),
 	KTAP_CASE_ARG("G4_userfault_write_usemem", G4_userfault_write, VFIO_USEMEM),

@@ -253,6 +253,27 @@ static void until_a_reset_that_works(void)
 	EQ(vfio_touch_read(p, NULL), 0, "load after the next: signal");
 }
 
+/* A link that the kernel gives up after a fatal error, as it does a GH200's, was never reset. */
+static void until_no_link_is_given_up(void)
+{
+	uint64_t generation, x;
+
+	poison_open(&tiny);
+	EQ(poison(VFIO_USEMEM, 0), 0, "failure: errno");
+	generation = pci_attr_number(gpu.bdf, "coherent_memory/reset_generation");
+	sim_fault(gpu.name, "aer", "fatal");
+	/* It freezes, and is given up. */
+	for (int i = 0; i < 1000 && pci_attr_number(gpu.bdf, "coherent_memory/reset_generation") <
+					    generation + 4;
+	     i++)
+		ktap_sleep(0.01);
+	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, util_page(), &x, 8), 8, "read of the next page");
+	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &x, 8), -EIO, "read");
+	EQ(vfio_reset(&gpu.vfio), 0, "reset: errno");
+	vfio_memory_enable(&gpu.vfio, true);
+	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &x, 8), 8, "read after a reset");
+}
+
 /* More than can be told apart: what failed stays refused. */
 static void many(void)
 {
@@ -294,6 +315,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(until_the_next_reset),
 	KTAP_CASE_ARG("until_a_reset_that_works", until_a_reset_that_works, 0),
 	KTAP_CASE_ARG("until_a_reset_that_works_hot", until_a_reset_that_works, 1),
+	KTAP_CASE(until_no_link_is_given_up),
 	KTAP_CASE(many),
 	KTAP_CASE(unbound),
 };

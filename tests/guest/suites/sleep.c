@@ -108,6 +108,27 @@ static void by_refused_reset(void)
 	sl_awake("refused VFIO_DEVICE_RESET");
 }
 
+/* It refuses to wake, for a reset that would send it to sleep first: that fails, takes nothing. */
+static void by_nothing(void)
+{
+	unsigned long woken;
+	int err;
+
+	sl_fall_asleep();
+	woken = sim_resets(gpu.name, "pm");
+	sim_fault(gpu.name, "no_wake", "1");
+	EQ(pci_attr_write(gpu.bdf, "reset_method", "pm"), 0, "reset_method: errno");
+	err = ktap_arg() ? pci_reset(gpu.bdf) : vfio_reset(&gpu.vfio);
+	pci_attr_write(gpu.bdf, "reset_method", "default");
+	sim_fault(gpu.name, "no_wake", "0");
+	EQ(err, EINVAL, "reset: errno");
+	EQ(sim_resets(gpu.name, "pm"), woken, "resets that waking was");
+	EQ(vfio_cfg64(&gpu.vfio, PCI_BASE_ADDRESS_4), SL_BAR | 0xc, "BAR4");
+	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &(uint64_t){0}, 8), -EIO, "read");
+	EQ(vfio_reset(&gpu.vfio), 0, "VFIO_DEVICE_RESET: errno");
+	sl_awake("the next reset");
+}
+
 static int sl_feature(void *feature, uint32_t what)
 {
 	struct vfio_device_feature *f = feature;
@@ -162,8 +183,14 @@ static void low_power_with_wakeup(void)
 }
 
 static const struct ktap_case cases[] = {
-	KTAP_CASE(by_sysfs),	     KTAP_CASE(by_flr),	      KTAP_CASE(by_vfio),
-	KTAP_CASE(by_refused_reset), KTAP_CASE(by_low_power), KTAP_CASE(low_power_with_wakeup),
+	KTAP_CASE(by_sysfs),
+	KTAP_CASE(by_flr),
+	KTAP_CASE(by_vfio),
+	KTAP_CASE(by_refused_reset),
+	KTAP_CASE_ARG("by_nothing", by_nothing, 0),
+	KTAP_CASE_ARG("by_nothing_sysfs", by_nothing, 1),
+	KTAP_CASE(by_low_power),
+	KTAP_CASE(low_power_with_wakeup),
 	KTAP_CASE(by_sibling),
 };
 
