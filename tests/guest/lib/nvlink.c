@@ -226,6 +226,11 @@ bool nvlink_platform_real(void)
 	return !util_exists(SIM_POWER "/registrations");
 }
 
+bool nvlink_kernel_keeps_rcu(void)
+{
+	return ktap_kernel("7.2");
+}
+
 void nvlink_platform_calm(void)
 {
 	nvlink_platform_set("refuse", "none");

@@ -81,5 +81,10 @@ long nvlink_registrations(void);
 void nvlink_registrations_are(long n, const char *what);
 /* The kernel has the functions for memory itself, so the simulator does not play them. */
 bool nvlink_platform_real(void);
+/*
+ * Debian's 7.2 is preemptible, and mm_iommu_is_devmem() keeps its RCU read lock (P14): there GPU
+ * memory must be no target of DMA. Other kernels keep it, too, but do not count it.
+ */
+bool nvlink_kernel_keeps_rcu(void);
 
 #endif

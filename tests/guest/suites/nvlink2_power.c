@@ -122,15 +122,9 @@ static void device_tree(void)
 	}
 }
 
-/* P14: Debian's 7.2 is preemptible, and mm_iommu_is_devmem() keeps its RCU read lock. */
-static bool kernel_keeps_rcu(void)
-{
-	return ktap_kernel("7.2");
-}
-
 static void need_dma_target(void)
 {
-	if (kernel_keeps_rcu())
+	if (nvlink_kernel_keeps_rcu())
 		ktap_skip("with this kernel GPU memory must be no DMA target");
 }
 
@@ -141,8 +135,8 @@ static void P14_no_dma_target(void)
 	int log;
 	char *p;
 
-	if (!kernel_keeps_rcu())
-		ktap_skip("this kernel gives the RCU read lock back");
+	if (!nvlink_kernel_keeps_rcu())
+		ktap_skip("this kernel does not count the RCU read lock");
 	/* It finds out once. */
 	EQ(pci_module_remove(NVLINK_DRIVER), 0, "removing the driver");
 	EQ(pci_module_insert(NVLINK_DRIVER), 0, "loading it again");
@@ -224,8 +218,10 @@ static void P3_overlap(void)
 	   q == MAP_FAILED ? strerror(errno) : "worked");
 	nvlink_close(&nv);
 	vfio_open(&nv.gpu.vfio, nv.gpu.bdf);
-	EQ(vfio_map_errno(&nv.gpu.vfio, VFIO_SPECIAL, 0, bytes, PROT_READ, MAP_SHARED), 0,
-	   "mmap afterwards");
+	q = mmap(p, bytes, PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE, nv.gpu.vfio.fd,
+		 nv.gpu.vfio.region[VFIO_SPECIAL].offset);
+	OK(q == p, "mmap there afterwards: %s", strerror(errno));
+	EQ(tce_register(&nv.gpu.vfio, p, bytes), 0, "registering it: errno");
 }
 
 /* Open the GPU again, of which the group is still there: 0 or errno. */
