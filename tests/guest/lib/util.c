@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "util.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -89,6 +90,20 @@ long util_lines(const char *path, const char *needle)
 		if (!needle || strstr(line, needle))
 			n++;
 	fclose(f);
+	return n;
+}
+
+long util_folders(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	long n = 0;
+
+	if (!dir)
+		return -1;
+	while ((e = readdir(dir)))
+		n += e->d_type == DT_DIR && e->d_name[0] != '.';
+	closedir(dir);
 	return n;
 }
 

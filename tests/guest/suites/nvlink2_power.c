@@ -358,6 +358,8 @@ static void nothing_out_of_turn(void)
 	EQ(util_lines(CALLS, "odd 0\n"), 1, "calls out of turn");
 	EQ(util_lines(LPARS, NULL), 0, "guests that are still mapped");
 	EQ(calls("unmap "), calls("map "), "guests unmapped, of those mapped");
+	/* A folder each, until the last reference to it is given back. */
+	EQ(util_folders("/sys/kernel/debug/kvm"), 0, "guests that are left");
 }
 
 static void no_guest_no_call(void)
