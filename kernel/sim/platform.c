@@ -5,7 +5,7 @@
  * driver which looks them up finds these, while this module is loaded. What
  * they were asked is told in debugfs, which can also make them refuse.
  *
- *	lpars		guests that GPUs are mapped to: "BDF LPID", a line each
+ *	lpars		guests that GPUs are mapped to: "BDF LPID MSR", a line each
  *	lpar_calls	"map N", "unmap N", "odd N": calls out of turn,
  *			"early N": unmaps of a GPU that was a bus master yet
  *	registrations	user addresses registered for DMA: "start bytes base"
@@ -55,6 +55,7 @@ struct sim_lpar {
 	struct list_head node;
 	char gpu[16]; /* its address, for it may be gone */
 	unsigned int lpid;
+	unsigned long msr; /* machine state that it makes accesses in */
 };
 
 /* Guards all below; innermost. */
@@ -98,6 +99,7 @@ int pnv_npu2_map_lpar_dev(struct pci_dev *gpdev, unsigned int lpid,
 		return -ENOMEM;
 	strscpy(lpar->gpu, pci_name(gpdev), sizeof(lpar->gpu));
 	lpar->lpid = lpid;
+	lpar->msr = msr;
 	mutex_lock(&sim_platform_lock);
 	if (sim_refuse == SIM_REFUSE_LPAR) {
 		ret = -EIO;
@@ -145,7 +147,8 @@ static int sim_lpars_show(struct seq_file *seq, void *unused)
 
 	mutex_lock(&sim_platform_lock);
 	list_for_each_entry(lpar, &sim_lpars, node)
-		seq_printf(seq, "%s %u\n", lpar->gpu, lpar->lpid);
+		seq_printf(seq, "%s %u %#lx\n", lpar->gpu, lpar->lpid,
+			   lpar->msr);
 	mutex_unlock(&sim_platform_lock);
 	return 0;
 }

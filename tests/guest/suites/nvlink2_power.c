@@ -342,6 +342,22 @@ static unsigned int lpid_of(const char *bdf)
 	return line ? (unsigned int)strtoul(line + strlen(bdf), NULL, 10) : 0;
 }
 
+/* Of a guest's process, by the Power ISA: data is relocated, in problem state. */
+#define MSR_DR 0x10
+#define MSR_PR 0x4000
+
+/* The machine state that the platform was told for it. */
+static unsigned long msr_of(const char *bdf)
+{
+	char text[512] = "", *line;
+
+	util_read(LPARS, text, sizeof(text));
+	line = strstr(text, bdf);
+	OK(line, "%s: no guest", bdf);
+	strtoul(line + strlen(bdf), &line, 10);
+	return strtoul(line, NULL, 16);
+}
+
 /* A number that stands behind its name in the platform's account of calls. */
 static unsigned long calls(const char *name)
 {
@@ -385,6 +401,7 @@ static void guest_mapped_while_open(void)
 	for (int i = 0; i < 3; i++) {
 		EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
 		OK(lpid_of(nv.gpu.bdf), "round %d: no LPID", i);
+		EQ(msr_of(nv.gpu.bdf), MSR_DR | MSR_PR, "round %d: MSR", i);
 		power_close(&nv.gpu.vfio, &g);
 		EQ(lpid_of(nv.gpu.bdf), 0, "round %d: LPID after close", i);
 	}
