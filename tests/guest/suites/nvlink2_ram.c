@@ -209,6 +209,81 @@ static void zapped_when_silent(void)
 	munmap(p, 64 * KiB);
 }
 
+static void reset_vfio(void)
+{
+	EQ(vfio_reset(&nv.gpu.vfio), 0, "VFIO_DEVICE_RESET: errno");
+}
+
+static void reset_hot(void)
+{
+	EQ(vfio_hot_reset(&nv.gpu.vfio), 0, "VFIO_DEVICE_PCI_HOT_RESET: errno");
+}
+
+static void reset_sysfs(void)
+{
+	EQ(pci_reset(nv.gpu.bdf), 0, "sysfs reset: errno");
+}
+
+/* A fatal error of the link: the kernel resets the bus, and tells the driver before and after. */
+static void reset_by_error(void)
+{
+	unsigned long before = sim_resets(nv.gpu.name, "hot");
+
+	sim_fault(nv.gpu.name, "aer", "fatal");
+	for (int i = 0; i < 500 && sim_resets(nv.gpu.name, "hot") == before; i++)
+		ktap_sleep(0.01);
+	EQ(sim_resets(nv.gpu.name, "hot"), before + 1, "hot resets");
+	/* While the error is handled the memory does not answer. */
+	ktap_sleep(1);
+}
+
+/*
+ * The links are not trained after a reset: nothing is mapped any more, so that what is touched is
+ * mapped anew, by a fault.
+ */
+static void nothing_mapped_after(void (*reset)(void))
+{
+	const char *const words[] = {"coherent_fault", "result 0x100", NULL};
+	char line[256];
+	void *p;
+
+	ram_open();
+	p = nvlink_map(&nv, 0, 64 * KiB, 0);
+	EQ(vfio_touch_write(p, 1), 0, "store");
+	reset();
+	trace_start("coherent/coherent_fault");
+	EQ(vfio_touch_read(p, NULL), 0, "load after the reset");
+	EQ(trace_lines(words, line, sizeof(line)), 1, "faults; the last: %s", line);
+	trace_stop();
+	sim_train(nv.gpu.name);
+	nvlink_agrees(&nv, p, 0, "trained again");
+	munmap(p, 64 * KiB);
+}
+
+static void P13_reset_vfio(void)
+{
+	nothing_mapped_after(reset_vfio);
+}
+
+static void P13_reset_hot(void)
+{
+	nothing_mapped_after(reset_hot);
+}
+
+static void P13_reset_sysfs(void)
+{
+	nothing_mapped_after(reset_sysfs);
+}
+
+static void P13_fatal_error(void)
+{
+	const char *arch = getenv("COHGPU_ARCH");
+
+	if (arch && !strcmp(arch, "ppc64le"))
+		ktap_skip("software cannot raise the interrupts of POWER's root ports");
+	nothing_mapped_after(reset_by_error);
+}
+
 /* One such event, with this in its line; a fault that is put off until later has one of its own. */
 static void told(const char *event, const struct vfio_dev *v, const char *with, uint64_t offset,
 		 uint64_t bytes)
@@ -384,6 +459,10 @@ int main(int argc, char **argv)
 		KTAP_CASE(P1_bounds),
 		KTAP_CASE(P5_mappings),
 		KTAP_CASE(zapped_when_silent),
+		KTAP_CASE(P13_reset_vfio),
+		KTAP_CASE(P13_reset_hot),
+		KTAP_CASE(P13_reset_sysfs),
+		KTAP_CASE(P13_fatal_error),
 		KTAP_CASE(tracepoints),
 		KTAP_CASE(killed_while_mapped),
 		KTAP_CASE_ARG_SLOW("many_cycles", many_cycles, 1000, 1700),
