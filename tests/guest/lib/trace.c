@@ -14,26 +14,52 @@
 #define TRACE_FS   "/sys/kernel/tracing"
 #define TRACE_HERE TRACE_FS "/instances/suite"
 
+#define TRACE_PROBES TRACE_FS "/kprobe_events"
+#define TRACE_PROBE  "suite/probe"
+
 void trace_stop(void)
 {
 	rmdir(TRACE_HERE);
+	/* Most have none. */
+	util_write(TRACE_PROBES, "-:" TRACE_PROBE);
 }
 
-void trace_start(const char *event)
+static void trace_mount(void)
+{
+	if (!util_exists(TRACE_FS "/instances") && mount("tracefs", TRACE_FS, "tracefs", 0, NULL) &&
+	    errno != EBUSY)
+		ktap_fail("tracefs: mount: %s", strerror(errno));
+}
+
+static void trace_enable(const char *event)
 {
 	char path[256];
 	int err;
 
-	trace_stop();
-	if (!util_exists(TRACE_FS "/instances") && mount("tracefs", TRACE_FS, "tracefs", 0, NULL) &&
-	    errno != EBUSY)
-		ktap_fail("tracefs: mount: %s", strerror(errno));
 	if (mkdir(TRACE_HERE, 0700) && errno != EEXIST)
 		ktap_fail("%s: make: %s", TRACE_HERE, strerror(errno));
 	snprintf(path, sizeof(path), TRACE_HERE "/events/%s/enable", event);
 	err = util_write(path, "1");
 	if (err)
 		ktap_fail("tracepoint %s: enable: %s", event, strerror(err));
+}
+
+void trace_start(const char *event)
+{
+	trace_mount();
+	trace_stop();
+	trace_enable(event);
+}
+
+void trace_probe(const char *function_and_arguments)
+{
+	char text[256];
+
+	trace_mount();
+	trace_stop();
+	snprintf(text, sizeof(text), "p:" TRACE_PROBE " %s", function_and_arguments);
+	EQ(util_write(TRACE_PROBES, text), 0, "probe %s: errno", function_and_arguments);
+	trace_enable(TRACE_PROBE);
 }
 
 static bool trace_has_all(const char *line, const char *const words[])

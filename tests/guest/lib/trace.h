@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The kernel's tracepoints, in an instance of tracefs that a case has to itself. */
+/* The kernel's tracepoints, in an instance of tracefs that a case has to itself; one probe beside. */
 #ifndef TRACE_H
 #define TRACE_H
 
@@ -8,6 +8,8 @@
 
 /* From here on these events ("system/event") are kept. Fails the case. */
 void trace_start(const char *event);
+/* The same, with an event at a function of the kernel, written as in kprobe_events. */
+void trace_probe(const char *function_and_arguments);
 /*
  * The lines so far that contain every one of the words (NULL-terminated list), with the last of them
  * in @line; what the kernel prints before the event's own text is cut off.

@@ -93,6 +93,21 @@ long util_lines(const char *path, const char *needle)
 	return n;
 }
 
+bool util_memtype(uint64_t base, const char *type)
+{
+	FILE *f = fopen("/sys/kernel/debug/x86/pat_memtype_list", "re");
+	char start[64], line[256];
+	bool listed = false;
+
+	if (!f)
+		return false;
+	snprintf(start, sizeof(start), "[mem 0x%016llx-", (unsigned long long)base);
+	while (fgets(line, sizeof(line), f))
+		listed |= strstr(line, start) && strstr(line, type);
+	fclose(f);
+	return listed;
+}
+
 long util_folders(const char *path)
 {
 	DIR *dir = opendir(path);

@@ -22,6 +22,8 @@ size_t util_page(void);
 long long util_field(const char *path, const char *key);
 /* Lines of a file, -1 when it cannot be read; with @needle, only those that contain it. */
 long util_lines(const char *path, const char *needle);
+/* x86 keeps a list of memory that is mapped: has it a range of this type that begins at @base? */
+bool util_memtype(uint64_t base, const char *type);
 /* Folders in a folder; -1 when it cannot be read. */
 long util_folders(const char *path);
 /* Run a program from PATH and wait for it: its exit status, or -1. */

@@ -375,21 +375,6 @@ static void real_bar0(void)
 	EQ(*(volatile uint32_t *)(p + 0x200bc), 0xff, "HBM training done");
 }
 
-/* Does the kernel's list have a range of this type that begins at @base? */
-static bool map_listed(uint64_t base, const char *type)
-{
-	char start[64], line[256];
-	bool listed = false;
-	FILE *f = fopen("/sys/kernel/debug/x86/pat_memtype_list", "re");
-
-	OK(f, "pat_memtype_list: %s", strerror(errno));
-	snprintf(start, sizeof(start), "[mem 0x%016llx-", (unsigned long long)base);
-	while (fgets(line, sizeof(line), f))
-		listed |= strstr(line, start) && strstr(line, type);
-	fclose(f);
-	return listed;
-}
-
 /* How the CPU maps the windows, by the account that x86 keeps. */
 static void cache_attributes(void)
 {
@@ -403,8 +388,8 @@ static void cache_attributes(void)
 	gpu_tiny(&gpu);
 	for (size_t w = 0; w < ARRAY_LEN(map_windows); w++)
 		vfio_get(&gpu.vfio, map_windows[w], 0, &(uint64_t){0}, 8);
-	OK(map_listed(gpu.mem_base, "write-back"), "usemem is not mapped write-back");
-	OK(map_listed(gpu.mem_base + gpu_window(&gpu, VFIO_RESMEM), "write-combining"),
+	OK(util_memtype(gpu.mem_base, "write-back"), "usemem is not mapped write-back");
+	OK(util_memtype(gpu.mem_base + gpu_window(&gpu, VFIO_RESMEM), "write-combining"),
 	   "resmem is not mapped write-combining");
 }
 
