@@ -366,27 +366,24 @@ static ssize_t sim_control_set_claim(struct sim_gpu *gpu, const char *attr,
 	return 0;
 }
 
-static ssize_t sim_control_get_prop_base(struct sim_gpu *gpu, char *page)
-{
-	return sim_control_get_claim(&gpu->prop_base, page);
-}
+/* An attribute that is such a claim. */
+#define SIM_CLAIM_ATTR(what)                                                  \
+static ssize_t sim_control_get_prop_##what(struct sim_gpu *gpu, char *page)   \
+{                                                                             \
+	return sim_control_get_claim(&gpu->prop_##what, page);                \
+}                                                                             \
+									      \
+static ssize_t sim_control_set_prop_##what(struct sim_gpu *gpu,               \
+					   const char *page)                  \
+{                                                                             \
+	return sim_control_set_claim(gpu, "prop_" #what, &gpu->prop_##what,   \
+				     page);                                   \
+}                                                                             \
+SIM_ATTR(prop_##what)
 
-static ssize_t sim_control_set_prop_base(struct sim_gpu *gpu, const char *page)
-{
-	return sim_control_set_claim(gpu, "prop_base", &gpu->prop_base, page);
-}
-SIM_ATTR(prop_base);
-
-static ssize_t sim_control_get_prop_size(struct sim_gpu *gpu, char *page)
-{
-	return sim_control_get_claim(&gpu->prop_size, page);
-}
-
-static ssize_t sim_control_set_prop_size(struct sim_gpu *gpu, const char *page)
-{
-	return sim_control_set_claim(gpu, "prop_size", &gpu->prop_size, page);
-}
-SIM_ATTR(prop_size);
+SIM_CLAIM_ATTR(base);
+SIM_CLAIM_ATTR(size);
+SIM_CLAIM_ATTR(atsd);
 
 static const char *const sim_control_properties[] = {
 	[SIM_PROPS_SWNODE] = "swnode",
@@ -473,6 +470,7 @@ static struct configfs_attribute *sim_control_attrs[] = {
 	&sim_control_attr_properties,
 	&sim_control_attr_prop_base,
 	&sim_control_attr_prop_size,
+	&sim_control_attr_prop_atsd,
 	&sim_control_attr_scrub,
 	&sim_control_attr_training_ms,
 	&sim_control_attr_links,

@@ -30,8 +30,8 @@ bool sim_firmware_tells(struct device *dev)
 
 static void sim_firmware_add(struct sim_gpu *gpu, struct device *dev)
 {
-	u64 base = gpu->prop_base.set ? gpu->prop_base.value : gpu->mem_base;
-	u64 size = gpu->prop_size.set ? gpu->prop_size.value : gpu->mem_size;
+	u64 base = sim_claimed(&gpu->prop_base, gpu->mem_base);
+	u64 size = sim_claimed(&gpu->prop_size, gpu->mem_size);
 	struct property_entry entries[3] = {};
 	unsigned int n = 0;
 	int ret;

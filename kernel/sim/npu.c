@@ -68,13 +68,14 @@ static unsigned long sim_npu_mask(const struct sim_gpu *gpu)
 static void sim_npu_fill(struct sim_npu *npu, struct sim_gpu *gpu)
 {
 	u64 at = npu->registers.start;
+	u64 claimed = sim_claimed(&gpu->prop_atsd, at);
 	unsigned int i;
 
 	snprintf(npu->host_name, sizeof(npu->host_name), "pciex@%llx", at);
 	snprintf(npu->adapter_name, sizeof(npu->adapter_name), "npu@%llx", at);
 	for (i = 0; i < gpu->atsd; i++)
-		npu->atsd[i] = at + i * SIM_ATSD_BYTES;
-	if (gpu->atsd)
+		npu->atsd[i] = claimed + i * SIM_ATSD_BYTES;
+	if (gpu->atsd && !gpu->prop_atsd.absent)
 		sim_nvlink_entry(gpu, npu->entries,
 				 PROPERTY_ENTRY_U64_ARRAY_LEN("ibm,mmio-atsd",
 							      npu->atsd,

@@ -168,8 +168,8 @@ static void sim_nvlink_fill(struct sim_nvlink *nvlink)
 	struct sim_gpu *gpu = nvlink->gpu;
 	unsigned int i, n = 0;
 
-	nvlink->reg[0] = gpu->mem_base;
-	nvlink->reg[1] = gpu->preset->window;
+	nvlink->reg[0] = sim_claimed(&gpu->prop_base, gpu->mem_base);
+	nvlink->reg[1] = sim_claimed(&gpu->prop_size, gpu->preset->window);
 	snprintf(nvlink->name, sizeof(nvlink->name), "gpu@%llx",
 		 gpu->mem_base);
 	snprintf(nvlink->memory_name, sizeof(nvlink->memory_name),
@@ -180,8 +180,10 @@ static void sim_nvlink_fill(struct sim_nvlink *nvlink)
 	for (i = 0; i < gpu->links; i++)
 		sim_nvlink_fill_link(nvlink, i);
 
-	sim_nvlink_entry(gpu, nvlink->memory_entries,
-			 PROPERTY_ENTRY_U64_ARRAY_LEN("reg", nvlink->reg, 2));
+	if (!gpu->prop_base.absent && !gpu->prop_size.absent)
+		sim_nvlink_entry(gpu, nvlink->memory_entries,
+				 PROPERTY_ENTRY_U64_ARRAY_LEN("reg",
+							      nvlink->reg, 2));
 	sim_nvlink_entry(gpu, nvlink->entries,
 			 PROPERTY_ENTRY_REF_ARRAY_LEN("ibm,npu",
 						      nvlink->to_bridges,

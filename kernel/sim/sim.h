@@ -111,6 +111,12 @@ struct sim_claim {
 	u64 value;
 };
 
+/* What firmware says of a value that is @truth. */
+static inline u64 sim_claimed(const struct sim_claim *claim, u64 truth)
+{
+	return claim->set ? claim->value : truth;
+}
+
 /**
  * struct sim_bar - a BAR of the persona
  * @at: its register
@@ -170,7 +176,8 @@ struct sim_nvlink;
  * @mem_size: bytes of device memory
  * @properties: where firmware properties come from
  * @prop_base: what they say of @mem_base
- * @prop_size: what they say of @mem_size
+ * @prop_size: what they say of @mem_size, or of a V100's window
+ * @prop_atsd: what a V100's say of where its NPU's first ATSD register is
  * @bar0: kind of BAR0
  * @bar0_size: bytes of BAR0
  * @scrub: what of memory a reset clears
@@ -242,6 +249,7 @@ struct sim_gpu {
 	enum sim_properties properties;
 	struct sim_claim prop_base;
 	struct sim_claim prop_size;
+	struct sim_claim prop_atsd;
 	enum sim_bar0 bar0;
 	u32 bar0_size;
 	enum sim_scrub scrub;

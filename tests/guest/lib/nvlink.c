@@ -58,6 +58,9 @@ void nvlink_make(struct nvlink *n, int number, const struct nvlink_want *w)
 	nvlink_set(name, "npu", w->npu);
 	nvlink_set(name, "atsd", w->atsd);
 	nvlink_set(name, "without", w->without);
+	nvlink_set(name, "prop_base", w->prop_base);
+	nvlink_set(name, "prop_size", w->prop_size);
+	nvlink_set(name, "prop_atsd", w->prop_atsd);
 	sim_set(name, "enable", "1");
 	n->links = (int)sim_get_number(name, "links");
 	sim_get(name, "bdf", n->gpu.bdf, sizeof(n->gpu.bdf));

@@ -21,6 +21,7 @@ struct nvlink_want {
 	const char *npu;
 	const char *atsd;
 	const char *without;
+	const char *prop_base, *prop_size, *prop_atsd;
 };
 
 struct nvlink {

@@ -176,6 +176,53 @@ static void property_missing(void)
 	}
 }
 
+#define NO_RAM	"firmware node"
+#define NO_ATSD "ibm,mmio-atsd 0 is"
+
+static const struct absurd {
+	struct nvlink_want want;
+	unsigned int left;
+	const char *what, *rule;
+} absurd[] = {
+	{{.prop_base = "0x1000000001"}, HAS_ALL & ~(HAS_RAM | HAS_GTGT), NO_RAM, "page boundary"},
+	{{.prop_size = "0"}, HAS_ALL & ~(HAS_RAM | HAS_GTGT), NO_RAM, "large enough"},
+	{{.prop_size = "0x2000000001"}, HAS_ALL & ~(HAS_RAM | HAS_GTGT), NO_RAM, "whole pages"},
+	{{.prop_size = "2T"}, HAS_ALL & ~(HAS_RAM | HAS_GTGT), NO_RAM, "region limit"},
+	{{.prop_base = "0xffffffffffff0000", .prop_size = "128K"},
+	 HAS_ALL & ~(HAS_RAM | HAS_GTGT),
+	 NO_RAM,
+	 "below 2^64"},
+	{{.prop_size = "0xffffffffffff0000"},
+	 HAS_ALL & ~(HAS_RAM | HAS_GTGT),
+	 NO_RAM,
+	 "below 2^64"},
+	{{.prop_base = "0x4000000000000000"},
+	 HAS_ALL & ~(HAS_RAM | HAS_GTGT),
+	 NO_RAM,
+	 "physical addresses"},
+	{{.prop_atsd = "0x4000000000000000"}, HAS_ALL & ~HAS_ATSD, NO_ATSD, "CPU can form"},
+	{{.prop_atsd = "0"}, HAS_ALL & ~HAS_ATSD, NO_ATSD, "multiple of 64 KiB"},
+	{{.prop_atsd = "0x1000001000"}, HAS_ALL & ~HAS_ATSD, NO_ATSD, "multiple of 64 KiB"},
+	{{.prop_atsd = "0xffffffffffff0000"}, HAS_ALL & ~HAS_ATSD, NO_ATSD, "CPU can form"},
+};
+
+/* Firmware is not believed what cannot be; and that, too, costs only what depends on it. */
+static void absurd_values(void)
+{
+	for (size_t i = 0; i < ARRAY_LEN(absurd); i++) {
+		const struct absurd *a = &absurd[i];
+		const char *const words[] = {a->what, a->rule, NULL};
+		struct nvlink_want want = a->want;
+		int mark = util_log_mark();
+
+		want.links = "1";
+		nvlink_open(&nv, &want);
+		EQ(what_is_left(), a->left, "row %zu (%s): what is left", i, a->rule);
+		OK(util_log_has(mark, words), "row %zu: the log does not say '%s'", i, a->rule);
+		nvlink_close(&nv);
+	}
+}
+
 /* P2: no register, no mapping; and what is there for its capabilities is there. */
 static void P2_no_atsd(void)
 {
@@ -420,6 +467,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(first_form_of_capability_4),
 		KTAP_CASE(two_gpus_by_tgt),
 		KTAP_CASE_SLOW(property_missing, 120),
+		KTAP_CASE_SLOW(absurd_values, 120),
 		KTAP_CASE(P2_no_atsd),
 		KTAP_CASE(atsd_registers_are_apart),
 		KTAP_CASE(atsd_shared_by_one_gpu_only),
