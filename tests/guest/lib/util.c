@@ -149,14 +149,14 @@ int util_log_mark(void)
 	return fd;
 }
 
-bool util_log_has(int mark, const char *const words[])
+int util_log_lines(int mark, const char *const words[])
 {
 	char rec[4096];
-	bool has = false;
+	int lines = 0;
 	ssize_t n;
 
 	if (mark < 0)
-		return false;
+		return -1;
 	for (;;) {
 		bool all = true;
 
@@ -168,8 +168,13 @@ bool util_log_has(int mark, const char *const words[])
 		rec[n] = 0;
 		for (int i = 0; words[i]; i++)
 			all = all && strstr(rec, words[i]);
-		has = has || all;
+		lines += all;
 	}
 	close(mark);
-	return has;
+	return lines;
+}
+
+bool util_log_has(int mark, const char *const words[])
+{
+	return util_log_lines(mark, words) > 0;
 }

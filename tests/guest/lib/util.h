@@ -31,6 +31,8 @@ int util_run(const char *const argv[]);
 
 /* The kernel log from here on. */
 int util_log_mark(void);
+/* How many lines since the mark contain every one of the words (NULL-terminated list); -1: unknown. */
+int util_log_lines(int mark, const char *const words[]);
 /* Does a line since the mark contain every one of the words (NULL-terminated list)? */
 bool util_log_has(int mark, const char *const words[]);
 
