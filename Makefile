@@ -3,6 +3,7 @@
 #                 PRESET=v100-32: the same of a V100 on POWER9
 # make check      the quick tests             make check-all   every lane, every kernel
 # make check-guests   every QEMU and kernel that guests are run with
+# make check-packages   the packages, in a fresh Debian 12 and 13: ten minutes
 # make bench      our driver against the kernel's own, instruction by instruction: docs/performance.md
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
 # make mutants    every planted bug, in unit tests and VMs: which must see it
@@ -16,7 +17,7 @@
 
 # make help       this
 
-.PHONY: help demo check check-all check-guests bench fuzz mutants modules tool install uninstall deb setup fetch format clean
+.PHONY: help demo check check-all check-guests check-packages bench fuzz mutants modules tool install uninstall deb setup fetch format clean
 
 help:
 	@sed -n 's/^# \(make\|  *P\)/\1/p' Makefile
@@ -32,6 +33,10 @@ check-all:
 
 check-guests: setup
 	@vm/check-guests
+
+check-packages: setup
+	@packaging/test bookworm
+	@packaging/test trixie
 
 bench: setup
 	@bench/all
@@ -60,7 +65,7 @@ setup:
 	@vm/setup
 
 fetch: setup
-	@vm/fetch $$(awk '!/^#/ && NF { print "kernel/" $$2 "-" $$3; print "busybox/" $$2; if (sub(/^guests=/, "", $$5)) print "qemu/" $$2 "-" $$5 }' vm/lanes | sort -u) source/6.12
+	@vm/fetch $$(awk '!/^#/ && NF && $$4 != "dkms" { print "kernel/" $$2 "-" $$3; print "busybox/" $$2; if (sub(/^guests=/, "", $$5)) print "qemu/" $$2 "-" $$5 }' vm/lanes | sort -u) source/6.12
 
 format:
 	@git ls-files '*.c' '*.h' | grep -v -E '^(kernel/|tests/harness/planted/)' | xargs clang-format -i

@@ -51,7 +51,7 @@ kernel_dir() {
 # compiled here, each word of whose name is a file of vm/kernel.
 known_kernel() {
 	local arch=$1 kernel=$2 names word words
-	names=$(awk -v arch="$arch" '!/^#/ && $2 == arch && !seen[$3]++ { printf "%s ", $3 }' "$VM_DIR/lanes")
+	names=$(awk -v arch="$arch" '!/^#/ && $2 == arch && $4 != "dkms" && !seen[$3]++ { printf "%s ", $3 }' "$VM_DIR/lanes")
 	[[ " $names" != *" $kernel "* ]] || return 0
 	IFS=- read -ra words <<<"$arch-${kernel#7.2-}"
 	for word in "${words[@]}"; do
