@@ -11,7 +11,10 @@
 #ifndef COHERENT_H
 #define COHERENT_H
 
+#include <linux/ioport.h>
+#include <linux/mmzone.h>
 #include <linux/mutex.h>
+#include <linux/pgtable.h>
 #include <linux/rwsem.h>
 #include <linux/spinlock.h>
 #include <linux/vfio.h>
@@ -25,6 +28,19 @@
 #include "logic/split.h"
 
 #define COHERENT_WINDOWS 2
+
+/*
+ * The highest physical address that the kernel can map and the processor form. On
+ * POWER registers are at addresses where no RAM can be; page tables say there.
+ */
+#if defined(PTE_RPN_MASK)
+#define COHERENT_ADDRESS_LIMIT ((u64)PTE_RPN_MASK | (PAGE_SIZE - 1))
+#elif defined(MAX_PHYSMEM_BITS)
+#define COHERENT_ADDRESS_LIMIT                                                \
+	min_t(u64, iomem_resource.end, BIT_ULL(MAX_PHYSMEM_BITS) - 1)
+#else
+#define COHERENT_ADDRESS_LIMIT ((u64)iomem_resource.end)
+#endif
 
 struct coherent_device;
 struct coherent_watch;

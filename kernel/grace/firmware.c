@@ -5,8 +5,6 @@
  * window (the "MIG bug" of Grace Hopper, fixed since; the fix is advertised in
  * an NVIDIA DVSEC). Nothing of this is believed before it is checked.
  */
-#include <linux/ioport.h>
-#include <linux/mmzone.h>
 #include <linux/property.h>
 #include <linux/sizes.h>
 
@@ -21,14 +19,6 @@
 
 #define NVGRACE_RESMEM_MIN SZ_1G
 #define NVGRACE_USEMEM_ALIGN SZ_512M
-
-/* What the kernel can map, and the processor can address. */
-#ifdef MAX_PHYSMEM_BITS
-#define NVGRACE_ADDRESS_LIMIT                                                 \
-	min_t(u64, iomem_resource.end, BIT_ULL(MAX_PHYSMEM_BITS) - 1)
-#else
-#define NVGRACE_ADDRESS_LIMIT ((u64)iomem_resource.end)
-#endif
 
 /* The largest BAR that leaves the next region's offsets alone. */
 #define NVGRACE_BAR_LIMIT BIT_ULL(VFIO_PCI_OFFSET_SHIFT)
@@ -88,7 +78,7 @@ int nvgrace_firmware_split(struct pci_dev *pdev,
 		.base = fw->base,
 		.size = fw->size,
 		.page_size = PAGE_SIZE,
-		.address_limit = NVGRACE_ADDRESS_LIMIT,
+		.address_limit = COHERENT_ADDRESS_LIMIT,
 		.bar_limit = NVGRACE_BAR_LIMIT,
 		.tail_min = fw->mig_bug ? NVGRACE_RESMEM_MIN : 0,
 		.head_align = NVGRACE_USEMEM_ALIGN,

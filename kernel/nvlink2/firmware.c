@@ -14,8 +14,6 @@
  * so that it need not be one. A function is what its reference says it is; what
  * else is missing costs only what depends on it.
  */
-#include <linux/ioport.h>
-#include <linux/pgtable.h>
 #include <linux/property.h>
 #include <linux/sizes.h>
 
@@ -24,13 +22,6 @@
 
 #define NVLINK2_LINKS_MAX 6
 #define NVLINK2_ATSD_MAX 16
-
-/* What the kernel can map. POWER's resources have no end, but its page tables have. */
-#ifdef PTE_RPN_MASK
-#define NVLINK2_ADDRESS_LIMIT ((u64)PTE_RPN_MASK | (PAGE_SIZE - 1))
-#else
-#define NVLINK2_ADDRESS_LIMIT ((u64)iomem_resource.end)
-#endif
 
 /* The largest region that leaves the next region's offsets alone. */
 #define NVLINK2_REGION_LIMIT BIT_ULL(VFIO_PCI_OFFSET_SHIFT)
@@ -74,7 +65,7 @@ static void nvlink2_firmware_window(struct pci_dev *pdev,
 {
 	struct coherent_split_input in = {
 		.page_size = PAGE_SIZE,
-		.address_limit = NVLINK2_ADDRESS_LIMIT,
+		.address_limit = COHERENT_ADDRESS_LIMIT,
 		.bar_limit = NVLINK2_REGION_LIMIT,
 	};
 	enum coherent_split_rule rule;
@@ -211,7 +202,7 @@ static void nvlink2_firmware_atsd(struct pci_dev *pdev,
 		pci_warn(pdev, "firmware node %pfw: ibm,mmio-atsd above it has %u addresses: link %u shares ATSD register %d with its GPU's other links\n",
 			 function, n, link, use);
 	if (!addresses[use] || !IS_ALIGNED(addresses[use], SZ_64K) ||
-	    addresses[use] > NVLINK2_ADDRESS_LIMIT - SZ_64K) {
+	    addresses[use] > COHERENT_ADDRESS_LIMIT - SZ_64K) {
 		pci_err(pdev, "ibm,mmio-atsd %d is %#llx: must be a multiple of 64 KiB that the CPU can form: no ATSD register\n",
 			use, addresses[use]);
 		return;
