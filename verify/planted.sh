@@ -16,8 +16,8 @@ judge_planted() {
 		[[ -z ${JUDGED:-} || " $JUDGED " == *" $part "* ]] || continue
 		rm -rf "$work/logic"
 		cp -r "$LOGIC" "$work/logic"
-		sed -i "$expression" "$work/logic/$part.c"
-		if cmp -s "$LOGIC/$part.c" "$work/logic/$part.c"; then
+		sed -i "$expression" "$work/logic/$part".[ch]
+		if diff -r "$LOGIC" "$work/logic" >/dev/null; then
 			failed=$((failed + 1))
 			echo "not ok - planted in $part: $name: the expression changes nothing"
 		elif "$@" "$part" "$work/logic" </dev/null >"$work/log" 2>&1; then

@@ -143,19 +143,6 @@ void coherent_window_forget(struct coherent_window *window)
 	}
 }
 
-/* Bytes of the widest naturally aligned access at @io within @count. */
-static size_t coherent_window_width(const void __iomem *io, size_t count)
-{
-	size_t width = 8;
-
-	/* Nearly always; dividing for each word would cost more than moving it. */
-	if (count >= 8 && IS_ALIGNED((unsigned long)io, 8))
-		return 8;
-	while (width > count || (unsigned long)io % width)
-		width /= 2;
-	return width;
-}
-
 /*
  * Uncached memory wants whole, aligned accesses. They are raw, that is in the
  * CPU's own byte order, so that the bytes keep theirs.
@@ -168,7 +155,7 @@ static void coherent_window_io_read(const void __iomem *io, void *bytes,
 	u16 w;
 
 	while (count) {
-		size_t width = coherent_window_width(io, count);
+		unsigned int width = coherent_span_word((u64)io, count);
 
 		switch (width) {
 		case 8:
@@ -200,7 +187,7 @@ static void coherent_window_io_write(void __iomem *io, const void *bytes,
 	u16 w;
 
 	while (count) {
-		size_t width = coherent_window_width(io, count);
+		unsigned int width = coherent_span_word((u64)io, count);
 
 		switch (width) {
 		case 8:

@@ -35,4 +35,23 @@ int coherent_span_access(u64 pos, u64 count, u64 length, u64 bar_size,
 			 struct coherent_access *access);
 u64 coherent_span_piece(u64 pos, u64 count, const u64 *cuts, unsigned int n);
 
+/**
+ * coherent_span_word() - the widest access of an uncached transfer's next step
+ * @at: address of its first byte
+ * @count: bytes of it, not 0
+ *
+ * Here, because it is asked for each word that moves.
+ *
+ * Return: 8, 4, 2 or 1: bytes of the widest naturally aligned word at @at within
+ * @count.
+ */
+static inline unsigned int coherent_span_word(u64 at, u64 count)
+{
+	unsigned int width = 8;
+
+	while (width > count || at & (width - 1))
+		width /= 2;
+	return width;
+}
+
 #endif /* COHERENT_LOGIC_SPAN_H */

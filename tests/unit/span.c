@@ -98,6 +98,30 @@ static void pieces_partition(void **state)
 	}
 }
 
+/* Each word is aligned, within what is left, and the next wider one would not be. */
+static void words_are_widest(void **state)
+{
+	(void)state;
+	for (u64 pos = 0x1000; pos < 0x1010; pos++) {
+		for (u64 count = 1; count < 40; count++) {
+			u64 at = pos, left = count;
+
+			while (left) {
+				u64 n = coherent_span_word(at, left);
+
+				assert_true(n == 1 || n == 2 || n == 4 || n == 8);
+				assert_in_range(n, 1, left);
+				assert_int_equal(at % n, 0);
+				assert_true(n == 8 || 2 * n > left || at % (2 * n));
+				at += n;
+				left -= n;
+			}
+		}
+	}
+	assert_int_equal(coherent_span_word(UINT64_MAX - 7, UINT64_MAX), 8);
+	assert_int_equal(coherent_span_word(UINT64_MAX, UINT64_MAX), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -106,6 +130,7 @@ int main(void)
 		cmocka_unit_test(contains_at_the_end_of_numbers),
 		cmocka_unit_test(access_parts),
 		cmocka_unit_test(pieces_partition),
+		cmocka_unit_test(words_are_widest),
 	};
 
 	return cmocka_run_group_tests_name("span", tests, NULL, NULL);

@@ -153,3 +153,14 @@ PROOF(piece, 6)
 	 */
 	proven(piece == count || at_cut);
 }
+
+PROOF(word, 5)
+{
+	u64 at, count, width;
+
+	assumed(count > 0);
+	width = coherent_span_word(at, count);
+	proven(width == 1 || width == 2 || width == 4 || width == 8);
+	proven(width <= count && at % width == 0);
+	proven(width == 8 || 2 * width > count || at % (2 * width));
+}
