@@ -16,7 +16,7 @@
 #define FAIL_DEBUGFS "/sys/kernel/debug/"
 /* In the quick round only each so many-th allocation fails, after the first. */
 #define QUICK_STRIDE 25
-#define QUICK_ALL    20
+#define QUICK_ALL    10
 #define LIMIT	     20000
 
 static void injection_set(const char *file, const char *format, unsigned long long value)
