@@ -155,7 +155,8 @@ static void coherent_window_io_read(const void __iomem *io, void *bytes,
 	u16 w;
 
 	while (count) {
-		unsigned int width = coherent_span_word((u64)io, count);
+		unsigned int width = coherent_span_word((unsigned long)io,
+							count);
 
 		switch (width) {
 		case 8:
@@ -187,7 +188,8 @@ static void coherent_window_io_write(void __iomem *io, const void *bytes,
 	u16 w;
 
 	while (count) {
-		unsigned int width = coherent_span_word((u64)io, count);
+		unsigned int width = coherent_span_word((unsigned long)io,
+							count);
 
 		switch (width) {
 		case 8:

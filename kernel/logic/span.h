@@ -47,8 +47,11 @@ u64 coherent_span_piece(u64 pos, u64 count, const u64 *cuts, unsigned int n);
  */
 static inline unsigned int coherent_span_word(u64 at, u64 count)
 {
-	unsigned int width = 8;
+	unsigned int width = 4;
 
+	/* Nearly always, and known when compiled, which makes a third of the speed. */
+	if (count >= 8 && !(at & 7))
+		return 8;
 	while (width > count || at & (width - 1))
 		width /= 2;
 	return width;

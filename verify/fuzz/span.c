@@ -108,6 +108,17 @@ static bool span_is_cut(const u64 *cuts, unsigned int n, wide byte)
 	return false;
 }
 
+/* The widest word is the last of ever wider ones of which both ends are in one cell. */
+static void span_word(u64 at, u64 count)
+{
+	unsigned int widest = 1;
+
+	for (unsigned int width = 2; width <= 8; width *= 2)
+		if (count >= width && at / width == ((wide)at + width - 1) / width)
+			widest = width;
+	FUZZ_CHECK(coherent_span_word(at, count) == widest);
+}
+
 /* A short walk, byte by byte: a piece ends at the next cut or with the access. */
 static void span_walk(struct fuzz_input *in)
 {
@@ -126,6 +137,7 @@ static void span_walk(struct fuzz_input *in)
 		while (bytes < left && !span_is_cut(cuts, n, (wide)at + bytes))
 			bytes++;
 		FUZZ_CHECK(piece == bytes);
+		span_word(at, left);
 		at += piece;
 		left -= piece;
 	}
@@ -148,6 +160,8 @@ static void span_piece(struct fuzz_input *in)
 		FUZZ_CHECK(cuts[i] <= pos || cuts[i] >= (wide)pos + piece);
 	FUZZ_CHECK(piece == count || (piece < count && span_is_cut(cuts, n, (wide)pos + piece)));
 	FUZZ_CHECK(piece || !count);
+	if (count)
+		span_word(pos, count);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
