@@ -2,7 +2,6 @@
 /* Drivers and clients come and go, in order and out of it; nothing stays behind. */
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +11,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "counts.h"
 #include "gpu.h"
+#include "kills.h"
 
 static struct gpu gpu;
 
@@ -198,30 +199,6 @@ static void device_leaves_while_open(void)
 	life_works();
 }
 
-struct life_counts {
-	long long page_tables, available, unreclaimable, files;
-	long vmalloc, iomem, modules;
-};
-
-static void life_count(struct life_counts *c)
-{
-	char text[128];
-
-	/* Freed things have until now to be gone. */
-	sync();
-	util_write("/proc/sys/vm/drop_caches", "3");
-	ktap_sleep(0.3);
-	c->page_tables = util_field("/proc/meminfo", "PageTables");
-	c->available = util_field("/proc/meminfo", "MemAvailable");
-	c->unreclaimable = util_field("/proc/meminfo", "SUnreclaim");
-	c->vmalloc = util_lines("/proc/vmallocinfo", "ioremap") +
-		     util_lines("/proc/vmallocinfo", "memremap");
-	c->iomem = util_lines("/proc/iomem", NULL);
-	c->modules = util_lines("/proc/modules", NULL);
-	util_read("/proc/sys/fs/file-nr", text, sizeof(text));
-	c->files = atoll(text);
-}
-
 static void life_cycle(int i)
 {
 	volatile char *p, *q;
@@ -250,60 +227,16 @@ static void life_cycle(int i)
 static void cycles(void)
 {
 	int n = !ktap_quick() ? 1000 : ktap_sanitized() ? 8 : 20, warm = ktap_sanitized() ? 2 : 5;
-	struct life_counts a, b;
+	struct counts a;
 
 	gpu_bind(&gpu, &life_want);
 	sim_fault(gpu.name, "training_ms", "1");
 	for (int i = 0; i < warm; i++)
 		life_cycle(i);
-	life_count(&a);
+	counts_take(&a);
 	for (int i = 0; i < n; i++)
 		life_cycle(i);
-	life_count(&b);
-	ktap_diag("%d cycles: PageTables %+lld KiB, MemAvailable %lld %+lld KiB, SUnreclaim %+lld "
-		  "KiB, "
-		  "files %+lld",
-		  n, b.page_tables - a.page_tables, a.available, b.available - a.available,
-		  b.unreclaimable - a.unreclaimable, b.files - a.files);
-	EQ(b.vmalloc, a.vmalloc, "kernel mappings of devices");
-	EQ(b.iomem, a.iomem, "lines of /proc/iomem");
-	EQ(b.modules, a.modules, "modules");
-	/* The kernel counts files on each CPU, in batches of 32. */
-	OK(b.files - a.files < 128, "open files: %lld, then %lld", a.files, b.files);
-	OK(b.page_tables - a.page_tables <= 256, "PageTables: %lld KiB, then %lld", a.page_tables,
-	   b.page_tables);
-	/* Sanitizers keep freed memory for a while, and look for leaks themselves. */
-	if (ktap_sanitized())
-		return;
-	OK(a.available - b.available < 2048 + n / 4, "MemAvailable: %lld KiB, then %lld",
-	   a.available, b.available);
-	OK(b.unreclaimable - a.unreclaimable < 512 + n / 8, "SUnreclaim: %lld KiB, then %lld",
-	   a.unreclaimable, b.unreclaimable);
-}
-
-/* What busy clients have begun and what they were given, of each kind. */
-static struct life_tally {
-	volatile int ready;
-	double calm; /* seconds without a reset */
-	struct life_kind {
-		volatile unsigned long begun, done;
-	} read, write, fault, reset;
-} * life_tally;
-
-/* Short transfers, of which some are over when the kill comes, and long ones, which are not. */
-static void life_transfer(uint64_t i, bool put)
-{
-	static unsigned char buf[2][4 * MiB];
-	size_t n = i & 2 ? sizeof(buf[0]) : 64 * KiB;
-	int index = i & 1 ? VFIO_RESMEM : VFIO_USEMEM;
-	uint64_t at = i * 7 * MiB % (400 * MiB);
-	struct life_kind *kind = put ? &life_tally->write : &life_tally->read;
-	ssize_t r;
-
-	kind->begun++;
-	r = put ? vfio_write(&gpu.vfio, index, at, buf[1], n)
-		: vfio_read(&gpu.vfio, index, at, buf[0], n);
-	kind->done += r == (ssize_t)n;
+	counts_same(&a, n, COUNTS_NOISE);
 }
 
 /* Bytes of GPU memory that the kernel has mapped; the simulator has a little of it always. */
@@ -355,133 +288,35 @@ static void mapped_as_needed(void)
 	EQ(life_mapped(), base, "mapped after a reset");
 }
 
-static void *life_reader(void *arg)
+static void life_enable(void)
 {
-	(void)arg;
-	for (uint64_t i = 0;; i++)
-		life_transfer(i, false);
-	return NULL;
-}
-
-static void *life_writer(void *arg)
-{
-	(void)arg;
-	for (uint64_t i = 0;; i++)
-		life_transfer(i, true);
-	return NULL;
-}
-
-static void *life_resetter(void *arg)
-{
-	(void)arg;
-	for (;;) {
-		ktap_sleep(life_tally->calm);
-		life_tally->reset.begun++;
-		if (!vfio_reset(&gpu.vfio))
-			life_tally->reset.done++;
-		vfio_memory_enable(&gpu.vfio, true);
-	}
-	return NULL;
-}
-
-/* Does everything at once until it is killed. */
-static void life_busy(void *arg)
-{
-	pthread_t thread;
-
-	(void)arg;
-	vfio_open(&gpu.vfio, gpu.bdf);
 	vfio_memory_enable(&gpu.vfio, true);
-	pthread_create(&thread, NULL, life_reader, NULL);
-	pthread_create(&thread, NULL, life_writer, NULL);
-	pthread_create(&thread, NULL, life_resetter, NULL);
-	life_tally->ready = 1;
-	for (uint64_t i = 0;; i++) {
-		volatile char *p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, 64 * MiB);
-
-		for (uint64_t at = 0; at < 64 * MiB; at += 4 * MiB) {
-			life_tally->fault.begun++;
-			if (!vfio_touch_write(p + (at + i * 4096) % (64 * MiB), i))
-				life_tally->fault.done++;
-		}
-		munmap((void *)(uintptr_t)p, 64 * MiB);
-	}
 }
 
-/* Some of each kind were given what they asked for, and some were cut off. */
-static void life_tell(int rounds, double worst)
+static volatile char *life_map(uint64_t bytes)
 {
-	const struct life_tally *t = life_tally;
-
-	ktap_diag(
-		"%d kills, the slowest took %.3f s; served of begun: %lu of %lu reads, %lu of %lu "
-		"writes, %lu of %lu stores, %lu of %lu resets",
-		rounds, worst, t->read.done, t->read.begun, t->write.done, t->write.begun,
-		t->fault.done, t->fault.begun, t->reset.done, t->reset.begun);
-	OK(t->read.done && t->write.done && t->fault.done && t->reset.done,
-	   "a kind that was never served");
-	OK(t->read.begun > t->read.done && t->write.begun > t->write.done &&
-		   t->fault.begun > t->fault.done && t->reset.begun > t->reset.done,
-	   "a kind in whose middle nobody was killed");
+	return vfio_map(&gpu.vfio, VFIO_USEMEM, 0, bytes);
 }
 
-/* Until each kind was served once more. */
-static void life_await_all(void)
+static void life_next(void)
 {
-	const struct life_tally was = *life_tally;
-	double end = ktap_now() + 20;
-
-	while (ktap_now() < end && (life_tally->read.done == was.read.done ||
-				    life_tally->write.done == was.write.done ||
-				    life_tally->fault.done == was.fault.done ||
-				    life_tally->reset.done == was.reset.done))
-		ktap_sleep(0.002);
+	life_works();
+	vfio_close(&gpu.vfio);
+	EQ(sim_state(gpu.name, "ras_events"), 0, "RAS events");
 }
 
-/* Until one has begun; it lasts a while. */
-static void life_await_reset(void)
-{
-	const unsigned long was = life_tally->reset.begun;
-	double end = ktap_now() + 20;
-
-	while (ktap_now() < end && life_tally->reset.begun == was)
-		ktap_sleep(0.002);
-}
-
-/* Killed at random moments; each time the next client works. */
 static void random_kills(void)
 {
-	const double unit = ktap_sanitized() ? 0.3 : 0.03;
-	int rounds = !ktap_brief() ? 200 : ktap_sanitized() ? 6 : 10;
-	double worst = 0;
+	const struct kills k = {.vfio = &gpu.vfio,
+				.bdf = gpu.bdf,
+				.region = {VFIO_USEMEM, VFIO_RESMEM},
+				.enable = life_enable,
+				.map = life_map,
+				.next = life_next};
 
 	gpu_bind(&gpu, &life_want);
 	sim_fault(gpu.name, "training_ms", "2");
-	life_tally = ktap_shared(sizeof(*life_tally));
-	for (int i = 0; i < rounds; i++) {
-		double start;
-		pid_t pid;
-
-		life_tally->ready = 0;
-		life_tally->calm = (double)(i % 3 + 1) * unit;
-		pid = ktap_spawn(life_busy, NULL);
-		EQ(ktap_await(&life_tally->ready, 1, 20), 1, "round %d: client began", i);
-		/* A reset takes a tenth of a second: most clients do not see the end of one. */
-		if (i % 5 == 0)
-			life_await_all();
-		if (i % 5 == 1)
-			life_await_reset();
-		else
-			ktap_sleep((double)(ktap_random() % 40) / 30 * unit);
-		start = ktap_now();
-		ktap_kill(pid, 20, "busy client");
-		if (ktap_now() - start > worst)
-			worst = ktap_now() - start;
-		life_works();
-		vfio_close(&gpu.vfio);
-		EQ(sim_state(gpu.name, "ras_events"), 0, "round %d: RAS events", i);
-	}
-	life_tell(rounds, worst);
+	kills_random(&k);
 }
 
 static const struct ktap_case cases[] = {

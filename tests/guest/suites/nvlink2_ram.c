@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kills.h"
 #include "nvlink.h"
 #include "power.h"
 #include "trace.h"
@@ -368,6 +369,46 @@ static void killed_while_mapped(void)
 	nvlink_agrees(&nv, vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB), 0, "next client");
 }
 
+static void ram_enable(void)
+{
+	vfio_memory_enable(&nv.gpu.vfio, true);
+	sim_train(nv.gpu.name);
+}
+
+/* Registered for DMA, too, as the kernel can. */
+static volatile char *ram_map(uint64_t bytes)
+{
+	return nvlink_map(&nv, 0, bytes, 0);
+}
+
+static void ram_next(void)
+{
+	const uint64_t bytes = 64 * KiB;
+	void *p;
+
+	nvlink_registrations_are(0, "registrations of the dead");
+	nvlink_open_bound(&nv);
+	p = nvlink_map(&nv, 0, bytes, 0);
+	nvlink_registrations_are(1, "registrations of the next client");
+	nvlink_agrees(&nv, p, 0, "next client");
+	munmap(p, bytes);
+	nvlink_close(&nv);
+}
+
+static void random_kills(void)
+{
+	const struct kills k = {.vfio = &nv.gpu.vfio,
+				.bdf = nv.gpu.bdf,
+				.region = {VFIO_SPECIAL, VFIO_SPECIAL},
+				.enable = ram_enable,
+				.map = ram_map,
+				.next = ram_next};
+
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+	kills_random(&k);
+}
+
 /* The mapping can be a target of DMA, where a kernel lets any be one. */
 static void registered(void *p, uint64_t bytes)
 {
@@ -465,6 +506,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(P13_fatal_error),
 		KTAP_CASE(tracepoints),
 		KTAP_CASE(killed_while_mapped),
+		KTAP_CASE_SLOW(random_kills, 400),
 		KTAP_CASE_ARG_SLOW("many_cycles", many_cycles, 1000, 1700),
 	};
 
