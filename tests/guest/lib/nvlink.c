@@ -104,6 +104,20 @@ void nvlink_close(struct nvlink *n)
 	vfio_close(&n->gpu.vfio);
 }
 
+void nvlink_driver_again(void)
+{
+	int err = EWOULDBLOCK;
+
+	/* Once a second it looks whether what it gave back is given back by all. */
+	for (int i = 0; i < 50 && err == EWOULDBLOCK; i++) {
+		err = pci_module_remove(NVLINK_DRIVER);
+		if (err)
+			ktap_sleep(0.1);
+	}
+	EQ(err, 0, "removing the driver");
+	EQ(pci_module_insert(NVLINK_DRIVER), 0, "loading it again");
+}
+
 unsigned int nvlink_regions(const struct vfio_dev *v)
 {
 	struct vfio_device_info info = {.argsz = sizeof(info)};

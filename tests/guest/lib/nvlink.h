@@ -53,6 +53,8 @@ void nvlink_bind(struct nvlink *n);
 /* The same, of what is bound. */
 void nvlink_open_bound(struct nvlink *n);
 void nvlink_close(struct nvlink *n);
+/* Nothing keeps the driver, now or soon: it goes, and comes back. */
+void nvlink_driver_again(void);
 
 /* What is stored through @p is at @dev in device memory, and the reverse. */
 void nvlink_agrees(const struct nvlink *n, volatile void *p, uint64_t dev, const char *what);

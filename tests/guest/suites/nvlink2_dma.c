@@ -164,20 +164,6 @@ static void gone_within(double seconds, const char *when)
 	EQ(nvlink_registrations(), 0, "registrations %s", when);
 }
 
-/* Once a second it looks whether what it gave back is given back by all. */
-static void driver_again(void)
-{
-	int err = EWOULDBLOCK;
-
-	for (int i = 0; i < 50 && err == EWOULDBLOCK; i++) {
-		err = pci_module_remove(NVLINK_DRIVER);
-		if (err)
-			ktap_sleep(0.1);
-	}
-	EQ(err, 0, "removing the driver");
-	EQ(pci_module_insert(NVLINK_DRIVER), 0, "loading it again");
-}
-
 /*
  * P7: who uses GPU memory for DMA still has it when its mapping is gone: the IOMMU, or a container
  * that registered it, too. Nobody else may open the GPU then, and the driver stays.
@@ -239,7 +225,7 @@ static void P7_driver_goes_in_the_end(void)
 		EQ(nvlink_registrations(), 1, "%s: registrations", uses[i]);
 		nvlink_platform_set(uses[i], "0");
 		gone_within(5, "after the IOMMU let go");
-		driver_again();
+		nvlink_driver_again();
 	}
 }
 
@@ -283,7 +269,7 @@ static void P14_leaky_kernel(void)
 	counts = strstr(kernel.version, "PREEMPT");
 	/* It asks once, before its first registration. */
 	nvlink_make(&nv, 0, &one_link);
-	driver_again();
+	nvlink_driver_again();
 	nvlink_platform_set("leak", "1");
 	nvlink_bind(&nv);
 	nvlink_open_bound(&nv);
@@ -296,7 +282,7 @@ static void P14_leaky_kernel(void)
 	nvlink_close(&nv);
 	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
 	EQ(pci_unbind(nv.bridge[0].bdf), 0, "unbind of the bridge");
-	driver_again();
+	nvlink_driver_again();
 }
 
 /* Nor may one whose registrations outlive what asked for them be trusted with the user's. */
@@ -305,7 +291,7 @@ static void P14_asked_elsewhere(void)
 	void *p;
 
 	nvlink_make(&nv, 0, &one_link);
-	driver_again();
+	nvlink_driver_again();
 	nvlink_bind(&nv);
 	nvlink_open_bound(&nv);
 	nvlink_platform_set("busy", "1");

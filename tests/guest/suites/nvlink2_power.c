@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "counts.h"
 #include "edu.h"
 #include "nvlink.h"
 #include "power.h"
@@ -51,20 +52,18 @@ static void P14_no_dma_target(void)
 	   "not in the log: why it is no DMA target");
 }
 
-/* P4: CPU, device and another device's DMA see the same bytes, 1 GiB into the memory. */
-static void P4_dma_and_cpu_agree(void)
+/* GPU memory, and edu in the GPU's container, with a window that can map it for DMA. */
+static void *gpu_and_edu(uint64_t at, uint64_t bytes)
 {
-	const uint64_t bytes = 1 * MiB, at = 1 * GiB;
-	char *p;
-
-	need_dma_target();
-	nvlink_open(&nv, &one_link);
+	nvlink_open_bound(&nv);
 	edu_open(&edu, nv.gpu.vfio.container);
 	tce_window(&nv.gpu.vfio);
-	p = nvlink_map(&nv, at, bytes, 0);
-	EQ(tce_register(&nv.gpu.vfio, p, bytes), 0, "registering");
-	EQ(tce_map(&nv.gpu.vfio, p, bytes), 0, "mapping for DMA");
+	return nvlink_map(&nv, at, bytes, 0);
+}
 
+/* CPU, device and another device's DMA see the same bytes in @p, mapped and @at in the memory. */
+static void same_bytes(const char *p, uint64_t at)
+{
 	ktap_fill(out, sizeof(out), ktap_random());
 	sim_mem_write(nv.gpu.name, at + 64 * KiB, out, sizeof(out));
 	edu_copy(&edu, POWER_IOVA + 64 * KiB, sizeof(out), false);
@@ -72,7 +71,87 @@ static void P4_dma_and_cpu_agree(void)
 	BYTES(p + 128 * KiB, out, sizeof(out), "copied by DMA, through the mapping");
 	sim_mem_read(nv.gpu.name, at + 128 * KiB, in, sizeof(in));
 	BYTES(in, out, sizeof(in), "copied by DMA, on the device's side");
+}
+
+/* P4: 1 GiB into the memory. */
+static void P4_dma_and_cpu_agree(void)
+{
+	const uint64_t bytes = 1 * MiB, at = 1 * GiB;
+	char *p;
+
+	need_dma_target();
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+	p = gpu_and_edu(at, bytes);
+	EQ(tce_register(&nv.gpu.vfio, p, bytes), 0, "registering");
+	EQ(tce_map(&nv.gpu.vfio, p, bytes), 0, "mapping for DMA");
+	same_bytes(p, at);
 	EQ(tce_unregister(&nv.gpu.vfio, p, bytes), 0, "unregistering");
+}
+
+static struct dma_client {
+	bool registers;
+	volatile int copied;
+} * dma_client;
+
+/* Has GPU memory mapped for CPU and DMA, and copies by both until it is killed. */
+static void dma_until_killed(void *arg)
+{
+	const uint64_t bytes = 1 * MiB, at = 1 * GiB;
+	char *p = gpu_and_edu(at, bytes);
+
+	(void)arg;
+	if (dma_client->registers)
+		EQ(tce_register(&nv.gpu.vfio, p, bytes), 0, "client: registering");
+	EQ(tce_map(&nv.gpu.vfio, p, bytes), 0, "client: mapping for DMA");
+	for (;;) {
+		same_bytes(p, at);
+		dma_client->copied = 1;
+	}
+}
+
+/* The next client, elsewhere in the memory and by the same addresses of DMA; nothing is left of it. */
+static void dma_after_the_dead(void)
+{
+	const uint64_t bytes = 1 * MiB, at = 2 * GiB;
+	char *p = gpu_and_edu(at, bytes);
+
+	EQ(tce_register(&nv.gpu.vfio, p, bytes), 0, "next client: registering");
+	EQ(tce_map(&nv.gpu.vfio, p, bytes), 0, "next client: mapping for DMA");
+	same_bytes(p, at);
+	EQ(tce_unmap(&nv.gpu.vfio, bytes), 0, "next client: unmapping");
+	EQ(tce_unregister(&nv.gpu.vfio, p, bytes), 0, "next client: unregistering");
+	munmap(p, bytes);
+	vfio_close(&edu);
+	nvlink_close(&nv);
+}
+
+/* P7: nobody unmaps anything, and the IOMMU maps GPU memory when its mapping goes with its client. */
+static void P7_killed_in_dma(void)
+{
+	int rounds = ktap_quick() ? 4 : 50;
+	struct counts before;
+
+	need_dma_target();
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+	dma_client = ktap_shared(sizeof(*dma_client));
+	for (int i = 0; i < rounds; i++) {
+		pid_t pid;
+
+		*dma_client = (struct dma_client){.registers = i % 2};
+		pid = ktap_spawn(dma_until_killed, NULL);
+		EQ(ktap_await(&dma_client->copied, 1, 30), 1, "round %d: copied", i);
+		ktap_sleep((double)(ktap_random() % 100) / 1000);
+		ktap_kill(pid, 10, "client");
+		/* What edu was told to copy it forgets when its time has come: a tenth of a second. */
+		ktap_sleep(0.2);
+		dma_after_the_dead();
+		if (i == 1)
+			counts_take(&before);
+	}
+	counts_same(&before, rounds - 2, COUNTS_NOISE_LARGE);
+	nvlink_driver_again();
 }
 
 /*
@@ -165,7 +244,6 @@ static void P7_unmapped_while_in_tces(void)
 {
 	const uint64_t bytes = 256 * KiB;
 	void *p;
-	int err = 0;
 
 	need_dma_target();
 	nvlink_open(&nv, &one_link);
@@ -181,14 +259,7 @@ static void P7_unmapped_while_in_tces(void)
 	EQ(pci_module_remove(NVLINK_DRIVER), EWOULDBLOCK, "removing the driver");
 	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
 	EQ(pci_unbind(nv.bridge[0].bdf), 0, "unbind of the bridge");
-	for (int i = 0; i < 50; i++) {
-		err = pci_module_remove(NVLINK_DRIVER);
-		if (!err)
-			break;
-		ktap_sleep(0.1);
-	}
-	EQ(err, 0, "removing the driver, when the IOMMU has let go");
-	EQ(pci_module_insert(NVLINK_DRIVER), 0, "loading it again");
+	nvlink_driver_again();
 	close(nv.gpu.vfio.group);
 	close(nv.gpu.vfio.container);
 }
@@ -497,6 +568,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(P3_overlap),
 		KTAP_CASE(P7_unmapped_while_registered),
 		KTAP_CASE(P7_unmapped_while_in_tces),
+		KTAP_CASE_SLOW(P7_killed_in_dma, 300),
 		KTAP_CASE(container_v1),
 		KTAP_CASE(no_guest_no_call),
 		KTAP_CASE(guest_mapped_while_open),
