@@ -3,12 +3,19 @@
  * read() and write() of a window.
  *
  * The user's buffer may be a mapping of this very window, a userfaultfd range
- * or a FUSE file: touching it can take mmap_lock, wait for user space, or fault
- * on the window itself. So no lock is held while it is touched. Bytes go
- * through a bounce buffer, block by block, and the locks are held only while a
- * block moves between the bounce buffer and the device:
+ * or a FUSE file: a fault on it can take mmap_lock, wait for user space, or
+ * fault on the window itself. So no lock is held while a fault is served, and
+ * bytes go one of two ways, block by block:
  *
+ *	user buffer <-- locks, no faults --> window
  *	user buffer <-- no lock --> bounce buffer <-- locks --> window
+ *
+ * The first is for memory that may be copied in any width: it goes as far as
+ * the buffer is there. If any byte is missed, by the buffer or by a load that
+ * failed, the whole block goes the second way, which faults the buffer in and
+ * tells the two apart. So what a failing write counted is written, and of the
+ * block that failed perhaps more. Registers and uncached memory, which want
+ * accesses of defined width, and memory without views go the second way only.
  *
  * Whether the window answers and is ready is checked anew for each block. A
  * fatal signal ends the transfer after the block under way; what was done until
@@ -24,6 +31,22 @@
 
 #define COHERENT_BLOCK SZ_64K
 #define COHERENT_BLOCK_SMALL 64
+
+/* Why a block did not move, and may yet. */
+enum {
+	COHERENT_RW_UNREADY = 1, /* the memory is not known to be ready */
+	COHERENT_RW_UNVIEWED, /* a view is missing */
+	COHERENT_RW_MISSED, /* the buffer is not there, or a load failed */
+};
+
+/* A block, between the window and @bounce, or directly @buf if that is NULL. */
+struct coherent_rw_block {
+	u64 offset;
+	char __user *buf;
+	void *bounce;
+	size_t count;
+	bool write;
+};
 
 /* What a read of the tail gives, a block of it. */
 static void *coherent_ones;
@@ -59,15 +82,12 @@ static int coherent_rw_make_view(struct coherent_window *window, u64 offset)
 	return ret;
 }
 
-/*
- * Move one block between bounce buffer and window.
- * Return: 0, 1 if the memory is not known to be ready, 2 if a view is missing,
- * or an error.
- */
-static int coherent_rw_try(struct coherent_window *window, u64 offset,
-			   void *bytes, size_t count, bool write)
+/* Return: 0, a COHERENT_RW_ reason to try again, or an error. */
+static int coherent_rw_try(struct coherent_window *window,
+			   const struct coherent_rw_block *block)
 {
 	struct coherent_device *cdev = window->cdev;
+	u64 offset = block->offset;
 	int ret = 0;
 
 	if (down_read_killable(&cdev->core.memory_lock))
@@ -76,34 +96,57 @@ static int coherent_rw_try(struct coherent_window *window, u64 offset,
 	if (!coherent_window_answers(window))
 		ret = -EIO;
 	else if (coherent_ready_now(cdev) != COHERENT_READY_YES)
-		ret = 1;
-	else if (coherent_window_clean(window, offset, count) < count)
+		ret = COHERENT_RW_UNREADY;
+	else if (coherent_window_clean(window, offset, block->count) <
+		 block->count)
 		ret = -EIO;
 	else if (!coherent_window_viewed(window, offset))
-		ret = 2;
-	else
-		ret = coherent_window_copy(window, offset, bytes, count, write);
+		ret = COHERENT_RW_UNVIEWED;
+	else if (block->bounce)
+		ret = coherent_window_copy(window, offset, block->bounce,
+					   block->count, block->write);
+	else if (coherent_window_copy_user(window, offset, block->buf,
+					   block->count, block->write))
+		ret = COHERENT_RW_MISSED;
 	up_read(&cdev->gate);
 	up_read(&cdev->core.memory_lock);
 	return ret;
 }
 
-static int coherent_rw_block(struct coherent_window *window, u64 offset,
-			     void *bytes, size_t count, bool write)
+/* Return: 0, COHERENT_RW_MISSED if it was to go directly, or an error. */
+static int coherent_rw_move(struct coherent_window *window,
+			    const struct coherent_rw_block *block)
 {
 	int ret;
 
 	for (;;) {
-		ret = coherent_rw_try(window, offset, bytes, count, write);
-		if (ret <= 0)
-			return ret;
-		if (ret == 1)
+		ret = coherent_rw_try(window, block);
+		if (ret == COHERENT_RW_UNREADY)
 			ret = coherent_ready_wait(window->cdev);
+		else if (ret == COHERENT_RW_UNVIEWED)
+			ret = coherent_rw_make_view(window, block->offset);
 		else
-			ret = coherent_rw_make_view(window, offset);
+			return ret;
 		if (ret)
 			return ret;
 	}
+}
+
+/* Move a block through its bounce buffer, less of it where the buffer ends. */
+static int coherent_rw_bounce(struct coherent_window *window,
+			      struct coherent_rw_block *block)
+{
+	int ret = 0;
+
+	if (block->write)
+		block->count -= copy_from_user(block->bounce, block->buf,
+					       block->count);
+	if (block->count)
+		ret = coherent_rw_move(window, block);
+	if (!ret && !block->write)
+		block->count -= copy_to_user(block->buf, block->bounce,
+					     block->count);
+	return ret;
 }
 
 static ssize_t coherent_rw_memory(struct coherent_window *window,
@@ -111,44 +154,40 @@ static ssize_t coherent_rw_memory(struct coherent_window *window,
 				  bool write)
 {
 	u8 small[COHERENT_BLOCK_SMALL];
-	size_t block = sizeof(small);
 	void *large = NULL;
-	void *bounce = small;
 	size_t done = 0;
 	int ret = 0;
 
-	if (count > block) {
-		large = kvmalloc(min_t(size_t, count, COHERENT_BLOCK),
-				 GFP_KERNEL_ACCOUNT);
-		if (!large)
-			return -ENOMEM;
-		block = min_t(size_t, count, COHERENT_BLOCK);
-		bounce = large;
-	}
-
 	while (done < count && !ret) {
-		size_t now = min(count - done, block);
-		size_t missed = 0;
+		struct coherent_rw_block block = {
+			.offset = offset + done,
+			.buf = buf + done,
+			.write = write,
+		};
+		size_t now = min_t(size_t, count - done, COHERENT_BLOCK);
 
 		now = coherent_window_reach(window, offset + done, now);
 		/* Up to what failed; starting there, it is for the block to refuse. */
 		now = coherent_window_clean(window, offset + done, now) ?: now;
-		if (write) {
-			missed = copy_from_user(bounce, buf + done, now);
-			now -= missed;
+		block.count = now;
+		ret = COHERENT_RW_MISSED;
+		if (coherent_window_direct(window))
+			ret = coherent_rw_move(window, &block);
+		if (ret == COHERENT_RW_MISSED) {
+			if (count > sizeof(small) && !large)
+				large = kvmalloc(min_t(size_t, count,
+						       COHERENT_BLOCK),
+						 GFP_KERNEL_ACCOUNT);
+			block.bounce = count > sizeof(small) ? large : small;
+			ret = block.bounce ?
+				      coherent_rw_bounce(window, &block) :
+				      -ENOMEM;
 		}
-		if (now)
-			ret = coherent_rw_block(window, offset + done, bounce,
-						now, write);
 		if (ret)
 			break;
-		if (!write) {
-			missed = copy_to_user(buf + done, bounce, now);
-			now -= missed;
-		}
-		done += now;
+		done += block.count;
 
-		if (missed)
+		if (block.count < now)
 			ret = -EFAULT;
 		else if (fatal_signal_pending(current))
 			ret = -EINTR;

@@ -22,6 +22,7 @@
 #include <linux/sizes.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/uio.h>
 
 #include "coherent/window.h"
 
@@ -255,6 +256,20 @@ static int coherent_window_copy_brief(const struct coherent_window *window,
 	return ret;
 }
 
+/* May user memory be copied to and from it: is any width of access the same? */
+bool coherent_window_direct(const struct coherent_window *window)
+{
+	return window->cache == COHERENT_CACHED &&
+	       !coherent_window_brief(window);
+}
+
+static void *coherent_window_at(const struct coherent_window *window,
+				u64 offset)
+{
+	return window->views[offset / COHERENT_VIEW_BYTES] +
+	       offset % COHERENT_VIEW_BYTES;
+}
+
 /*
  * Copy within one view that is there; @bytes is kernel memory.
  * Return: 0, -ENOMEM if brief memory could not be mapped, or -EIO if a load
@@ -269,7 +284,31 @@ int coherent_window_copy(struct coherent_window *window, u64 offset,
 		return coherent_window_copy_brief(window, offset, bytes, count,
 						  write);
 	return coherent_window_copy_at(window,
-				       window->views[offset / COHERENT_VIEW_BYTES] +
-					       offset % COHERENT_VIEW_BYTES,
+				       coherent_window_at(window, offset),
 				       bytes, count, write);
+}
+
+/*
+ * Copy within one view that is there, as far as @buf is there: with locks held
+ * none of its faults can be served. Loads recover as they do above.
+ * Return: how many bytes, at the end, may not have been copied.
+ */
+size_t coherent_window_copy_user(struct coherent_window *window, u64 offset,
+				 char __user *buf, size_t count, bool write)
+{
+	void *at = coherent_window_at(window, offset);
+	struct iov_iter iter;
+	size_t done;
+
+	lockdep_assert_held_read(&window->cdev->gate);
+
+	iov_iter_ubuf(&iter, write ? WRITE : READ, buf, count);
+	pagefault_disable();
+	/* Without the checks of hardened usercopy: a view is no object of its. */
+	if (write)
+		done = _copy_from_iter(at, count, &iter);
+	else
+		done = _copy_mc_to_iter(at, count, &iter);
+	pagefault_enable();
+	return count - done;
 }

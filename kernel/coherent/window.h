@@ -16,6 +16,9 @@ int coherent_window_view(struct coherent_window *window, u64 offset);
 void coherent_window_forget(struct coherent_window *window);
 int coherent_window_copy(struct coherent_window *window, u64 offset,
 			 void *bytes, size_t count, bool write);
+bool coherent_window_direct(const struct coherent_window *window);
+size_t coherent_window_copy_user(struct coherent_window *window, u64 offset,
+				 char __user *buf, size_t count, bool write);
 
 /* main.c */
 void coherent_zap(struct coherent_device *cdev);
