@@ -20,7 +20,7 @@
  * ranges are looked at again once a second, and when the GPU is to be opened.
  * What waits for one to go is *wanted*.
  *
- * The kernel's code errs in two ways, which are kept away from it here:
+ * The kernel's code errs in three ways, which are kept away from it here:
  *
  * It takes the largest IOMMU page that fits a registration from its physical
  * address and length. If the user address has less alignment, such a page ends
@@ -32,6 +32,10 @@
  * yes. Where that counts (a preemptible kernel) the machine stops soon after.
  * So it is asked here, once, of a page at an address that is no user's, and
  * where it does that, nothing is registered.
+ *
+ * A container that gives back what the IOMMU has mapped, as the last to have it,
+ * forgets it, but the kernel does not: it is nobody's, for ever. When no
+ * container is left that could have it, it is given back from here.
  */
 #include <linux/align.h>
 #include <linux/log2.h>
@@ -133,30 +137,41 @@ static bool nvlink2_prereg_askew(unsigned long start, unsigned long end,
 					    NVLINK2_PREREG_PAGE_SHIFT)));
 }
 
-static int nvlink2_prereg_register(struct nvlink2_prereg *range)
+/*
+ * Can nobody but this driver have a registration of these addresses? A container
+ * keeps a reference to the struct from its first registration to its end, and
+ * so does a guest. Where the ranges here have all that there are, and no process
+ * uses the addresses, nobody is left who could get another.
+ */
+static bool nvlink2_prereg_abandoned(struct mm_struct *mm)
 {
-	const struct nvlink2_platform *platform = nvlink2_platform_get();
-	int ret;
+	struct nvlink2_prereg *range;
+	int ours = 0;
 
 	lockdep_assert_held(&nvlink2_prereg_lock);
 
-	ret = platform->newdev(range->mm, range->start,
-			       (range->end - range->start) >> PAGE_SHIFT,
-			       range->base, &range->mem);
-	nvlink2_platform_put();
-	return ret;
+	if (atomic_read(&mm->mm_users))
+		return false;
+	list_for_each_entry(range, &nvlink2_preregs, node)
+		ours += range->mm == mm;
+	/* What was done with the other references was done before. */
+	return atomic_read_acquire(&mm->mm_count) == ours;
 }
 
 /* Is the registration gone, of which this driver has no part any more? */
 static bool nvlink2_prereg_returned(struct nvlink2_prereg *range)
 {
 	const struct nvlink2_platform *platform = nvlink2_platform_get();
+	unsigned long bytes = range->end - range->start;
 
 	if (!range->put)
 		range->put = !platform->put(range->mm, range->mem);
 	if (range->put &&
-	    platform->lookup(range->mm, range->start,
-			     range->end - range->start) != range->mem)
+	    platform->lookup(range->mm, range->start, bytes) == range->mem &&
+	    nvlink2_prereg_abandoned(range->mm))
+		platform->put(range->mm, range->mem);
+	if (range->put &&
+	    platform->lookup(range->mm, range->start, bytes) != range->mem)
 		range->mem = NULL;
 	nvlink2_platform_put();
 	return !range->mem;
@@ -176,7 +191,37 @@ static bool nvlink2_prereg_unregister(struct nvlink2_prereg *range)
 	return true;
 }
 
-/* The same; what cannot be taken back is stale. */
+/* What is stale may have gone by now: then it is not in the way. */
+static void nvlink2_prereg_clear(struct mm_struct *mm, unsigned long start,
+				 unsigned long end)
+{
+	struct nvlink2_prereg *range, *next;
+
+	lockdep_assert_held(&nvlink2_prereg_lock);
+
+	list_for_each_entry_safe(range, next, &nvlink2_preregs, node) {
+		if (range->stale &&
+		    nvlink2_prereg_overlaps(range, mm, start, end))
+			nvlink2_prereg_unregister(range);
+	}
+}
+
+static int nvlink2_prereg_register(struct nvlink2_prereg *range)
+{
+	const struct nvlink2_platform *platform = nvlink2_platform_get();
+	int ret;
+
+	lockdep_assert_held(&nvlink2_prereg_lock);
+
+	nvlink2_prereg_clear(range->mm, range->start, range->end);
+	ret = platform->newdev(range->mm, range->start,
+			       (range->end - range->start) >> PAGE_SHIFT,
+			       range->base, &range->mem);
+	nvlink2_platform_put();
+	return ret;
+}
+
+/* Take a range back; what cannot be is stale. */
 static bool nvlink2_prereg_drop(struct nvlink2_prereg *range)
 {
 	if (nvlink2_prereg_unregister(range))
@@ -310,21 +355,6 @@ static int nvlink2_prereg_check(struct coherent_window *window,
 	return 0;
 }
 
-/* What is stale may have gone by now: then it is not in the way. */
-static void nvlink2_prereg_clear(struct mm_struct *mm, unsigned long start,
-				 unsigned long end)
-{
-	struct nvlink2_prereg *range, *next;
-
-	lockdep_assert_held(&nvlink2_prereg_lock);
-
-	list_for_each_entry_safe(range, next, &nvlink2_preregs, node) {
-		if (range->stale &&
-		    nvlink2_prereg_overlaps(range, mm, start, end))
-			nvlink2_prereg_unregister(range);
-	}
-}
-
 /* With @wait, what cannot be registered now is wanted. */
 static int nvlink2_prereg_add(struct coherent_window *window,
 			      struct vm_area_struct *vma, phys_addr_t base,
@@ -335,7 +365,6 @@ static int nvlink2_prereg_add(struct coherent_window *window,
 
 	lockdep_assert_held(&nvlink2_prereg_lock);
 
-	nvlink2_prereg_clear(vma->vm_mm, vma->vm_start, vma->vm_end);
 	range = nvlink2_prereg_alloc(vma->vm_mm, vma->vm_start, vma->vm_end,
 				     base);
 	if (!range)

@@ -236,6 +236,51 @@ static void P7_unmapped_while_registered(void)
 	nvlink_close(&nv);
 }
 
+static void unregisters_first(void *arg)
+{
+	const uint64_t bytes = 256 * KiB;
+	void *p;
+
+	(void)arg;
+	nvlink_open_bound(&nv);
+	tce_window(&nv.gpu.vfio);
+	p = nvlink_map(&nv, 0, bytes, 0);
+	EQ(tce_register(&nv.gpu.vfio, p, bytes), 0, "registering");
+	EQ(tce_map(&nv.gpu.vfio, p, bytes), 0, "mapping for DMA");
+	munmap(p, bytes);
+	EQ(tce_unregister(&nv.gpu.vfio, p, bytes), 0, "unregistering what is mapped");
+	EQ(tce_unmap(&nv.gpu.vfio, bytes), 0, "unmapping");
+	close(nv.gpu.vfio.fd);
+	EQ(reopen(), EBUSY, "open, by who made it nobody's: errno");
+}
+
+/*
+ * P7: a container gives back what the IOMMU has mapped, when it was the last: the kernel keeps the
+ * registration, and forgets whose it is. So it lasts as long as the process that could do so.
+ */
+static void P7_unregistered_while_mapped(void)
+{
+	int err = EBUSY;
+
+	need_dma_target();
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+	ktap_join_ok(ktap_spawn(unregisters_first, NULL), 20, "its owner");
+	for (int i = 0; i < 50 && err == EBUSY; i++) {
+		err = vfio_try_open(&nv.gpu.vfio, nv.gpu.bdf);
+		if (err) {
+			vfio_close(&nv.gpu.vfio);
+			ktap_sleep(0.1);
+		}
+	}
+	EQ(err, 0, "open by the next: errno");
+	vfio_close(&nv.gpu.vfio);
+	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
+	EQ(pci_unbind(nv.bridge[0].bdf), 0, "unbind of the bridge");
+	EQ(pci_module_remove(NVLINK_DRIVER), 0, "removing the driver");
+	EQ(pci_module_insert(NVLINK_DRIVER), 0, "loading it again");
+}
+
 /*
  * P7: the IOMMU still maps GPU memory when the mapping goes. The driver keeps the registration, and
  * itself, until the IOMMU lets go. That is when the container loses its last group: at the latest
@@ -568,6 +613,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(askew_is_not_registered),
 		KTAP_CASE(P3_overlap),
 		KTAP_CASE(P7_unmapped_while_registered),
+		KTAP_CASE(P7_unregistered_while_mapped),
 		KTAP_CASE(P7_unmapped_while_in_tces),
 		KTAP_CASE_SLOW(P7_killed_in_dma, 500),
 		KTAP_CASE(container_v1),
