@@ -30,8 +30,10 @@
  * On some kernels mm_iommu_is_devmem(), which the IOMMU code calls with every
  * mapping that it makes, returns with the RCU read lock held when the answer is
  * yes. Where that counts (a preemptible kernel) the machine stops soon after.
- * So it is asked here, once, of a page at an address that is no user's, and
- * where it does that, nothing is registered.
+ * So it is asked here, once, and where it does that, nothing is registered. What
+ * it is asked of must be a registration, which programs could try to map, at
+ * whatever address: so it is of a physical address that no IOMMU page fits, and
+ * to map it fails before the kernel asks.
  *
  * A container that gives back what the IOMMU has mapped, as the last to have it,
  * forgets it, but the kernel does not: it is nobody's, for ever. When no
@@ -290,7 +292,10 @@ static bool nvlink2_prereg_leaks(const struct nvlink2_prereg *range)
 	return leaks;
 }
 
-/* Ask that once, with a page at @base. Return: 0, or why it is not known. */
+/*
+ * Ask that once, with a page that begins a byte behind @base, which leaves no bit
+ * for an IOMMU page. Return: 0, or why it is not known.
+ */
 static int nvlink2_prereg_ask(struct mm_struct *mm, phys_addr_t base)
 {
 	struct nvlink2_prereg *range;
@@ -301,7 +306,7 @@ static int nvlink2_prereg_ask(struct mm_struct *mm, phys_addr_t base)
 	if (nvlink2_prereg_asked || !nvlink2_prereg_possible())
 		return 0;
 	range = nvlink2_prereg_alloc(mm, PAGE_OFFSET, PAGE_OFFSET + PAGE_SIZE,
-				     base);
+				     base + 1);
 	if (!range)
 		return -ENOMEM;
 	ret = nvlink2_prereg_register(range);

@@ -4,6 +4,7 @@
  * platform that the simulator plays.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/utsname.h>
@@ -285,9 +286,14 @@ static void P14_leaky_kernel(void)
 	nvlink_driver_again();
 }
 
-/* Nor may one whose registrations outlive what asked for them be trusted with the user's. */
+/*
+ * Nor may one whose registrations outlive what asked for them be trusted with the user's. What it
+ * asks with can be mapped for DMA by nobody: no IOMMU page fits its physical address.
+ */
 static void P14_asked_elsewhere(void)
 {
+	char line[256] = "";
+	uint64_t base;
 	void *p;
 
 	nvlink_make(&nv, 0, &one_link);
@@ -297,6 +303,10 @@ static void P14_asked_elsewhere(void)
 	nvlink_platform_set("busy", "1");
 	EQ(nvlink_map_errno(&nv, 0, PIECE), EBUSY, "mmap, where nothing can be given back: errno");
 	EQ(nvlink_registrations(), 1, "registrations: what it asked with");
+	EQ(util_read(SIM_POWER "/registrations", line, sizeof(line)), 0, "reading it");
+	base = strtoull(strrchr(line, ' '), NULL, 16);
+	OK(base > nv.gpu.mem_base && base - nv.gpu.mem_base < util_page() && base % 2,
+	   "an IOMMU page fits what it asked with: %s", line);
 	nvlink_platform_set("busy", "0");
 	gone_within(5, "when that can be given back");
 	p = nvlink_map(&nv, 0, PIECE, 0);
