@@ -392,6 +392,8 @@ static int nvlink2_prereg_make(struct coherent_window *window,
 	int ret;
 
 	mutex_lock(&nvlink2_prereg_lock);
+	/* What is possible stays so until the range has it. */
+	nvlink2_platform_get();
 	ret = nvlink2_prereg_ask(vma->vm_mm, base);
 	if (!ret && nvlink2_prereg_possible()) {
 		ret = nvlink2_prereg_check(window, vma->vm_start, vma->vm_end,
@@ -401,6 +403,7 @@ static int nvlink2_prereg_make(struct coherent_window *window,
 		else if (ret == -EINVAL)
 			ret = 0; /* as memory that no DMA reaches */
 	}
+	nvlink2_platform_put();
 	mutex_unlock(&nvlink2_prereg_lock);
 
 	if (ret)
@@ -504,9 +507,9 @@ int nvlink2_prereg_open(struct nvlink2_device *nvdev)
 	mutex_unlock(&nvlink2_prereg_lock);
 	if (!left)
 		return 0;
-	pci_err(nvdev->coherent.core.pdev,
-		"open: %u ranges of GPU memory that were mapped before: must be given up by who did DMA to them\n",
-		left);
+	dev_err_ratelimited(&nvdev->coherent.core.pdev->dev,
+			    "open: %u ranges of GPU memory that were mapped before: must be given up by who did DMA to them\n",
+			    left);
 	return -EBUSY;
 }
 
