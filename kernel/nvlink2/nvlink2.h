@@ -45,14 +45,13 @@ struct nvlink2_firmware {
  * struct nvlink2_device - a GPU or a bridge
  * @coherent: the VFIO device and its window; must come first
  * @firmware: as read at probe
- * @kvm: the guest that the GPU was given to, with a reference, while the
- *	 device is open, and after that until it could be taken from it;
- *	 NULL: none
+ * @guest: the guest that the GPU was given to, while the device is open, and
+ *	   after that until it could be taken from it; NULL: none
  */
 struct nvlink2_device {
 	struct coherent_device coherent;
 	struct nvlink2_firmware firmware;
-	struct kvm *kvm;
+	struct nvlink2_guest *guest;
 };
 
 struct mm_iommu_table_group_mem_t;

@@ -589,6 +589,45 @@ static void guest_not_given_back_at_close(void)
 	nothing_out_of_turn();
 }
 
+/* And when even that fails: the driver remembers, until the GPU is opened again. */
+static void guest_not_given_back_at_unbind(void)
+{
+	const char *const words[] = {nv.gpu.bdf, "unmap LPID", "-5", NULL};
+	struct power_guest g;
+	unsigned int lpid;
+	int mark;
+
+	guest_and_gpu(&g);
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
+	lpid = lpid_of(nv.gpu.bdf);
+	nvlink_platform_set("refuse", "unmap");
+	power_close(&nv.gpu.vfio, &g);
+	guest_end(&g);
+	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
+	EQ(pci_unbind(nv.bridge[0].bdf), 0, "unbind of the bridge");
+	EQ(lpid_of(nv.gpu.bdf), lpid, "LPID of the GPU, unbound");
+	EQ(pci_module_remove(NVLINK_DRIVER), EWOULDBLOCK, "removing the driver");
+	nvlink_bind(&nv);
+	mark = util_log_mark();
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, NULL), EBUSY, "open, bound anew: errno");
+	power_close(&nv.gpu.vfio, NULL);
+	OK(util_log_has(mark, words), "the log does not say why");
+	EQ(lpid_of(nv.gpu.bdf), lpid, "LPID of the GPU, bound anew");
+	/* Once more, for what was taken up is put down again. */
+	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
+	nvlink_platform_set("refuse", "none");
+	pci_bind(nv.gpu.bdf, NVLINK_DRIVER);
+	EQ(lpid_of(nv.gpu.bdf), lpid, "LPID of the GPU, not opened yet");
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, NULL), 0, "open, when that worked: errno");
+	EQ(lpid_of(nv.gpu.bdf), 0, "LPID of the GPU, open without a guest");
+	power_close(&nv.gpu.vfio, NULL);
+	nothing_out_of_turn();
+	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
+	EQ(pci_unbind(nv.bridge[0].bdf), 0, "unbind of the bridge");
+	EQ(pci_module_remove(NVLINK_DRIVER), 0, "removing the driver");
+	EQ(pci_module_insert(NVLINK_DRIVER), 0, "loading it again");
+}
+
 /* A GPU that may still translate has its guest: it is reset first. */
 static void guest_goes_after_the_reset(void)
 {
@@ -625,6 +664,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(P8_guest_refused),
 		KTAP_CASE(guest_not_given_back),
 		KTAP_CASE(guest_not_given_back_at_close),
+		KTAP_CASE(guest_not_given_back_at_unbind),
 		KTAP_CASE(guest_goes_after_the_reset),
 	};
 
