@@ -178,9 +178,9 @@ static void every_allocation(void)
 
 static const struct ktap_case cases[] = {
 	OPERATION("P9_probe", 0),
-	OPERATION_FULL("P9_probe_bridge", 0 + BRIDGE),
+	OPERATION("P9_probe_bridge", 0 + BRIDGE),
 	OPERATION("P9_open", 1),
-	OPERATION_FULL("P9_open_bridge", 1 + BRIDGE),
+	OPERATION("P9_open_bridge", 1 + BRIDGE),
 	OPERATION("region_info", 2),
 	OPERATION("region_info_bridge", 2 + BRIDGE),
 	OPERATION("mmap", 3),
