@@ -12,6 +12,12 @@
  * not take a fault for every page. Memory that must not be prefetched goes in
  * page by page, as it is touched, for a CPU may read ahead in what is mapped.
  *
+ * A batch stays within one page table, and where modules can write entries, it
+ * is written under one lock, from the entry of the page that was touched. That
+ * page's table cannot give way to a huge entry meanwhile: the VMA is held, and
+ * what takes tables from a held VMA (khugepaged, MADV_COLLAPSE, MADV_DONTNEED)
+ * leaves VM_PFNMAP alone.
+ *
  * vm_pgoff keeps the region offset, by which the core (and we) find and zap all
  * mappings of a region, in whatever processes, splits and forks.
  */
@@ -51,46 +57,129 @@ static phys_addr_t coherent_mmap_base(struct coherent_window *window,
 	return window->base + coherent_mmap_offset(vma, vma->vm_start);
 }
 
-/* May the page of @addr be mapped, or did it fail? */
-static bool coherent_mmap_clean(struct vm_area_struct *vma, unsigned long addr,
-				unsigned long bytes)
+/* How much from the page of @addr on may be mapped, did not fail, in bytes. */
+static unsigned long coherent_mmap_clean(struct vm_area_struct *vma,
+					 unsigned long addr,
+					 unsigned long bytes)
 {
-	return coherent_window_clean(vma->vm_private_data,
-				     coherent_mmap_offset(vma, addr),
-				     bytes) == bytes;
+	return rounddown(coherent_window_clean(vma->vm_private_data,
+					       coherent_mmap_offset(vma, addr),
+					       bytes),
+			 PAGE_SIZE);
 }
+
+#ifdef COHGPU_HAVE_SET_PTES
+
+/* What lies around the faulting page, in the same page table. */
+struct coherent_mmap_around {
+	struct vm_fault *vmf;
+	unsigned long start;
+	unsigned long end;
+};
+
+/* Empty entries from @pte on, of @nr. */
+static unsigned int coherent_mmap_empty(pte_t *pte, unsigned int nr)
+{
+	unsigned int i;
+
+	for (i = 0; i < nr; i++)
+		if (!pte_none(ptep_get(pte + i)))
+			break;
+	return i;
+}
+
+/*
+ * Called with the page table locked, for the faulting page. The others get what
+ * it got, cache mode and all, but never dirty.
+ */
+static int coherent_mmap_fill(pte_t *pte, unsigned long fault, void *data)
+{
+	const struct coherent_mmap_around *around = data;
+	struct vm_area_struct *vma = around->vmf->vma;
+	pte_t *table = pte - pte_index(fault);
+	pte_t given = ptep_get(pte), entry;
+	unsigned long addr = around->start;
+	unsigned int nr;
+
+	if (!pte_present(given))
+		return 0;
+
+	while (addr < around->end) {
+		pte = table + pte_index(addr);
+		nr = coherent_mmap_empty(pte, PHYS_PFN(around->end - addr));
+		if (!nr) {
+			addr += PAGE_SIZE;
+			continue;
+		}
+		entry = pfn_pte(coherent_mmap_pfn(vma->vm_private_data, vma,
+						  addr),
+				pte_pgprot(given));
+		/* On arm64, special for the compiler's eyes: others need symbols. */
+		entry = pte_mkspecial(pte_mkclean(entry));
+		set_ptes(vma->vm_mm, addr, pte, entry, nr);
+		update_mmu_cache_range(around->vmf, vma, addr, pte, nr);
+		addr += (unsigned long)nr * PAGE_SIZE;
+	}
+	return 0;
+}
+
+static int coherent_mmap_insert_around(struct vm_fault *vmf,
+				       unsigned long start, unsigned long end)
+{
+	struct coherent_mmap_around around = {
+		.vmf = vmf,
+		.start = start,
+		.end = end,
+	};
+
+	return apply_to_page_range(vmf->vma->vm_mm, vmf->address & PAGE_MASK,
+				   PAGE_SIZE, coherent_mmap_fill, &around);
+}
+
+#else
+
+static int coherent_mmap_insert_around(struct vm_fault *vmf,
+				       unsigned long start, unsigned long end)
+{
+	struct vm_area_struct *vma = vmf->vma;
+	unsigned long addr;
+
+	for (addr = start; addr < end; addr += PAGE_SIZE)
+		if (vmf_insert_pfn(vma, addr,
+				   coherent_mmap_pfn(vma->vm_private_data, vma,
+						     addr)) != VM_FAULT_NOPAGE)
+			return -ENOMEM;
+	return 0;
+}
+
+#endif
 
 /* One small entry at the faulting address, then its neighbours. */
 static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct coherent_window *window = vma->vm_private_data;
-	unsigned long bytes = COHERENT_BATCH * PAGE_SIZE;
+	unsigned long bytes = min(COHERENT_BATCH * PAGE_SIZE, PMD_SIZE);
 	unsigned long first = rounddown(vmf->address, bytes);
 	unsigned long start = max(vma->vm_start, first);
 	unsigned long end = min(vma->vm_end, first + bytes);
 	unsigned long fault = vmf->address & PAGE_MASK;
-	unsigned long addr;
-	bool clean;
+	unsigned long clean;
 	vm_fault_t ret;
 
 	if (!coherent_mmap_clean(vma, fault, PAGE_SIZE))
 		return VM_FAULT_HWPOISON;
 
-	clean = coherent_mmap_clean(vma, start, end - start);
 	ret = vmf_insert_pfn(vma, fault, coherent_mmap_pfn(window, vma, fault));
 	if (ret != VM_FAULT_NOPAGE || coherent_window_brief(window))
 		return ret;
 
 	/* These are a convenience: when one fails, its own fault will tell. */
-	for (addr = start; addr < end; addr += PAGE_SIZE) {
-		if (addr == fault ||
-		    (!clean && !coherent_mmap_clean(vma, addr, PAGE_SIZE)))
-			continue;
-		if (vmf_insert_pfn(vma, addr,
-				   coherent_mmap_pfn(window, vma, addr)) !=
-		    VM_FAULT_NOPAGE)
+	while (start < end) {
+		clean = coherent_mmap_clean(vma, start, end - start);
+		if (clean && coherent_mmap_insert_around(vmf, start, start + clean))
 			break;
+		start += clean ?: PAGE_SIZE;
 	}
 	return VM_FAULT_NOPAGE;
 }
@@ -112,7 +201,7 @@ static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
 		return VM_FAULT_FALLBACK;
 	pfn = coherent_mmap_pfn(window, vma, addr);
 	if (pfn & ((1UL << order) - 1) ||
-	    !coherent_mmap_clean(vma, addr, bytes))
+	    coherent_mmap_clean(vma, addr, bytes) < bytes)
 		return VM_FAULT_FALLBACK;
 	return COMPAT_INSERT_HUGE(vmf, pfn, order);
 }

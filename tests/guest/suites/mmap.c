@@ -361,6 +361,36 @@ static void faults_come_in_batches(void)
 	   len / page / 8, len / page, faults);
 }
 
+/* What comes in with a page that was touched allows no more than the mapping does. */
+static void neighbours_allow_no_more(void)
+{
+	size_t page = util_page(), len = 16 * page;
+	uint64_t image[16], value;
+	char *p;
+
+	gpu_tiny(&gpu);
+	for (size_t w = 0; w < ARRAY_LEN(map_windows); w++) {
+		int index = map_windows[w];
+
+		for (int i = 0; i < 16; i++) {
+			image[i] = ktap_random();
+			sim_mem_write(gpu.name, gpu_window(&gpu, index) + i * page, &image[i], 8);
+		}
+		p = mmap(NULL, len, PROT_READ, MAP_SHARED, gpu.vfio.fd,
+			 gpu.vfio.region[index].offset);
+		OK(p != MAP_FAILED, "region %d: mmap: %s", index, strerror(errno));
+		EQ(vfio_touch_read(p + 7 * page, &value), 0, "region %d: load", index);
+		for (int i = 0; i < 16; i++) {
+			EQ(vfio_touch_write(p + i * page, 1), SIGSEGV,
+			   "region %d: store to page %d", index, i);
+			EQ(vfio_touch_read(p + i * page, &value), 0, "region %d: load of page %d",
+			   index, i);
+			EQ(value, image[i], "region %d: page %d", index, i);
+		}
+		munmap(p, len);
+	}
+}
+
 static void real_bar0(void)
 {
 	uint32_t want, got;
@@ -405,6 +435,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(outlives_the_file),
 	KTAP_CASE(two_mappings_one_page),
 	KTAP_CASE(faults_come_in_batches),
+	KTAP_CASE(neighbours_allow_no_more),
 	KTAP_CASE(real_bar0),
 	KTAP_CASE(bounds),
 	KTAP_CASE(partial_last_page),

@@ -170,12 +170,14 @@ static void not_mapped_again(void)
 	EQ(vfio_touch_read(p + bad - 8, NULL), 0, "byte before: signal");
 	EQ(vfio_touch_read(p + bad + page, NULL), 0, "byte after: signal");
 	EQ(vfio_touch_read(p + bad - page, NULL), 0, "page before: signal");
+	EQ(vfio_touch_read(p + bad, NULL), SIGBUS, "failed page, its neighbours mapped: signal");
 	EQ(vfio_touch_read(p, NULL), 0, "far page: signal");
 	EQ(munmap(p, 64 * MiB), 0, "munmap");
 	p = vfio_map(&gpu.vfio, index, bad - page, 3 * page);
 	EQ(vfio_touch_read(p + page, NULL), SIGBUS, "mapped anew: signal");
 	EQ(vfio_touch_read(p, NULL), 0, "mapped anew, before: signal");
 	EQ(vfio_touch_read(p + 2 * page, NULL), 0, "mapped anew, after: signal");
+	EQ(vfio_touch_read(p + page, NULL), SIGBUS, "mapped anew, between them: signal");
 }
 
 static void read_and_write(void)
