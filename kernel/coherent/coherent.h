@@ -257,6 +257,6 @@ extern const struct coherent_ops coherent_ready_always;
 enum coherent_ready_state coherent_ready_now(struct coherent_device *cdev);
 u64 coherent_ready_generation(struct coherent_device *cdev);
 int coherent_ready_poll(struct coherent_device *cdev);
-int coherent_ready_wait(struct coherent_device *cdev);
+int coherent_ready_wait(struct coherent_window *window);
 
 #endif /* COHERENT_H */

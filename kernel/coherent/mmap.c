@@ -210,7 +210,6 @@ static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
 static vm_fault_t coherent_mmap_wait(struct vm_fault *vmf)
 {
 	struct coherent_window *window = vmf->vma->vm_private_data;
-	struct coherent_device *cdev = window->cdev;
 	struct file *file = vmf->vma->vm_file;
 
 	if (!(vmf->flags & FAULT_FLAG_ALLOW_RETRY))
@@ -221,7 +220,7 @@ static vm_fault_t coherent_mmap_wait(struct vm_fault *vmf)
 	/* The VMA may go once the lock is dropped; its file keeps the device. */
 	get_file(file);
 	mmap_read_unlock(vmf->vma->vm_mm);
-	coherent_ready_wait(cdev);
+	coherent_ready_wait(window);
 	fput(file);
 	return VM_FAULT_RETRY;
 }

@@ -111,8 +111,9 @@ int coherent_ready_poll(struct coherent_device *cdev)
 }
 
 /* One look in a wait, locks and all; the function does not sleep meanwhile. */
-static int coherent_ready_look(struct coherent_device *cdev, u32 *holding)
+static int coherent_ready_look(struct coherent_window *window, u32 *holding)
 {
+	struct coherent_device *cdev = window->cdev;
 	struct device *dev = &cdev->core.pdev->dev;
 	int ret = -EIO;
 	int awake;
@@ -121,7 +122,7 @@ static int coherent_ready_look(struct coherent_device *cdev, u32 *holding)
 	if (down_read_killable(&cdev->core.memory_lock))
 		return -EINTR;
 	awake = pm_runtime_get_if_in_use(dev);
-	if (awake && coherent_answers(cdev))
+	if (awake && coherent_window_answers(window))
 		ret = coherent_ready_look_past_gate(cdev, holding);
 	if (awake > 0)
 		pm_runtime_put(dev);
@@ -129,21 +130,23 @@ static int coherent_ready_look(struct coherent_device *cdev, u32 *holding)
 	return ret;
 }
 
-/* In a reset nobody looks, but who fell asleep will not become ready. */
-static int coherent_ready_silent(struct coherent_device *cdev)
+/* In a reset nobody looks, but what fell asleep will not become ready. */
+static int coherent_ready_silent(struct coherent_window *window)
 {
+	struct coherent_device *cdev = window->cdev;
 	bool answers;
 
 	if (!down_read_trylock(&cdev->core.memory_lock))
 		return 0;
-	answers = coherent_answers(cdev);
+	answers = coherent_window_answers(window);
 	up_read(&cdev->core.memory_lock);
 	return answers ? 0 : -EIO;
 }
 
-static int coherent_ready_wait_locked(struct coherent_device *cdev,
+static int coherent_ready_wait_locked(struct coherent_window *window,
 				      u32 *holding, unsigned long start)
 {
+	struct coherent_device *cdev = window->cdev;
 	unsigned int sleep_ms = COHERENT_READY_SLEEP_MS_MIN;
 	u64 seen = coherent_ready_generation(cdev);
 
@@ -164,9 +167,9 @@ static int coherent_ready_wait_locked(struct coherent_device *cdev,
 		}
 
 		if (generation & 1) {
-			ret = coherent_ready_silent(cdev);
+			ret = coherent_ready_silent(window);
 		} else {
-			ret = coherent_ready_look(cdev, holding);
+			ret = coherent_ready_look(window, holding);
 			allowed = cdev->ops->allowed_ms(cdev, *holding);
 			expired = time_after(jiffies,
 					     start + msecs_to_jiffies(allowed));
@@ -222,13 +225,14 @@ COHERENT_EXPORT(coherent_ready_always);
 
 /**
  * coherent_ready_wait() - wait until the memory is ready
- * @cdev: the device; the caller holds no lock
+ * @window: what is to be accessed; the caller holds no lock
  *
  * Return: 0; -EIO if it does not become ready in the time allowed, has not in
- * an earlier wait, or the function stopped answering; -EINTR on a fatal signal.
+ * an earlier wait, or the window stopped answering; -EINTR on a fatal signal.
  */
-int coherent_ready_wait(struct coherent_device *cdev)
+int coherent_ready_wait(struct coherent_window *window)
 {
+	struct coherent_device *cdev = window->cdev;
 	unsigned long start;
 	u32 holding = 0;
 	int ret;
@@ -236,7 +240,7 @@ int coherent_ready_wait(struct coherent_device *cdev)
 	if (mutex_lock_killable(&cdev->wait_lock))
 		return -EINTR;
 	start = jiffies;
-	ret = coherent_ready_wait_locked(cdev, &holding, start);
+	ret = coherent_ready_wait_locked(window, &holding, start);
 	trace_coherent_ready_wait(cdev, holding,
 				  jiffies_to_msecs(jiffies - start), ret);
 	mutex_unlock(&cdev->wait_lock);

@@ -122,7 +122,7 @@ static int coherent_rw_move(struct coherent_window *window,
 	for (;;) {
 		ret = coherent_rw_try(window, block);
 		if (ret == COHERENT_RW_UNREADY)
-			ret = coherent_ready_wait(window->cdev);
+			ret = coherent_ready_wait(window);
 		else if (ret == COHERENT_RW_UNVIEWED)
 			ret = coherent_rw_make_view(window, block->offset);
 		else

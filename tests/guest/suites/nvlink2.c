@@ -390,7 +390,33 @@ static void atsd_without_memory_enable(void)
 	EQ(vfio_read(&nv.bridge[0], VFIO_SPECIAL, 0, &value, 8), 8, "read");
 	EQ(vfio_touch_read(p, &value), 0, "load");
 	EQ(vfio_reset(&nv.bridge[0]), 0, "reset");
+	EQ(vfio_read(&nv.bridge[0], VFIO_SPECIAL, 0, &value, 8), 8, "read after a reset");
 	EQ(vfio_touch_read(p, &value), 0, "load after a reset");
+	munmap(p, NVLINK_ATSD);
+}
+
+static void resets_bridge(void *done)
+{
+	EQ(pci_reset(nv.bridge[0].bdf), 0, "sysfs reset: errno");
+	*(volatile int *)done = 1;
+}
+
+/* Nor does that matter while somebody else resets the bridge: who comes then waits, no more. */
+static void atsd_in_a_reset(void)
+{
+	volatile int *done = ktap_shared(sizeof(*done));
+	uint64_t value;
+	pid_t pid;
+	char *p;
+
+	nvlink_open(&nv, &plain_want);
+	p = vfio_map(&nv.bridge[0], VFIO_SPECIAL, 0, NVLINK_ATSD);
+	vfio_memory_enable(&nv.bridge[0], false);
+	pid = ktap_spawn(resets_bridge, (void *)(uintptr_t)done);
+	while (!*done)
+		EQ(vfio_read(&nv.bridge[0], VFIO_SPECIAL, 0, &value, 8), 8, "read in a reset");
+	ktap_join_ok(pid, 10, "reset");
+	EQ(vfio_touch_read(p, &value), 0, "load after it");
 	munmap(p, NVLINK_ATSD);
 }
 
@@ -478,6 +504,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(atsd_mapping),
 		KTAP_CASE(cache_attributes),
 		KTAP_CASE(atsd_without_memory_enable),
+		KTAP_CASE(atsd_in_a_reset),
 		KTAP_CASE(atsd_while_asleep),
 		KTAP_CASE(other_devices),
 		KTAP_CASE(ioctl_edges),
