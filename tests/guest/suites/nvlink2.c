@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "nvlink.h"
 #include "trace.h"
@@ -127,21 +128,64 @@ static void two_gpus_by_tgt(void)
 #define HAS_BRIDGE 32
 #define HAS_ALL	   63
 
+/* @node: which the warning names, NULL: the bridge's. A plain function is named by its address. */
 static const struct missing {
 	const char *property;
 	unsigned int left;
-	const char *log;
+	const char *node, *log;
 } missing[] = {
-	{"ibm,npu", HAS_ALL & ~(HAS_RAM | HAS_GTGT), "does not give ibm,npu"},
-	{"ibm,gpu", HAS_RAM | HAS_GTGT, "does not give ibm,gpu"},
-	{"memory-region", HAS_ALL & ~(HAS_RAM | HAS_GTGT), "memory-region: missing"},
-	{"reg", HAS_ALL & ~(HAS_RAM | HAS_GTGT), "reg: missing"},
-	{"ibm,device-tgt-addr", HAS_ALL & ~(HAS_GTGT | HAS_BTGT), "ibm,device-tgt-addr: missing"},
-	{"ibm,nvlink-speed", HAS_ALL & ~HAS_SPEED, "ibm,nvlink-speed: missing"},
-	{"ibm,nvlink", HAS_ALL & ~HAS_ATSD, "ibm,npu-link-index: missing"},
-	{"ibm,npu-link-index", HAS_ALL & ~HAS_ATSD, "ibm,npu-link-index: missing"},
-	{"ibm,mmio-atsd", HAS_ALL & ~HAS_ATSD, "ibm,mmio-atsd above it has 0"},
+	{"ibm,npu", HAS_ALL & ~(HAS_RAM | HAS_GTGT), "plain vfio-pci", "does not give ibm,npu"},
+	{"ibm,gpu", HAS_RAM | HAS_GTGT, "plain vfio-pci", "does not give ibm,gpu"},
+	{"memory-region", HAS_ALL & ~(HAS_RAM | HAS_GTGT), "pci@0: ", "memory-region: missing"},
+	{"reg", HAS_ALL & ~(HAS_RAM | HAS_GTGT), "memory@", "reg: missing"},
+	{"ibm,device-tgt-addr", HAS_ALL & ~(HAS_GTGT | HAS_BTGT), NULL,
+	 "ibm,device-tgt-addr: missing"},
+	{"ibm,nvlink-speed", HAS_ALL & ~HAS_SPEED, NULL, "ibm,nvlink-speed: missing"},
+	{"ibm,nvlink", HAS_ALL & ~HAS_ATSD, NULL, "ibm,npu-link-index: missing"},
+	{"ibm,npu-link-index", HAS_ALL & ~HAS_ATSD, NULL, "ibm,npu-link-index: missing"},
+	{"ibm,mmio-atsd", HAS_ALL & ~HAS_ATSD, NULL, "ibm,mmio-atsd above it has 0"},
 };
+
+/*
+ * ACPI's names have four letters, filled up with _, which the kernel's log leaves out; and the \ that
+ * they begin with is written another way there.
+ */
+static void unfill(char *path)
+{
+	char *to = path;
+
+	for (const char *from = path; *from; from++) {
+		size_t fill = strspn(from, "_");
+
+		if (fill && (from[fill] == '.' || !from[fill]))
+			from += fill - 1;
+		else
+			*to++ = *from;
+	}
+	*to = 0;
+}
+
+/* The machine's own firmware has a node for it, ACPI's or the device tree's; else the simulator. */
+static const char *bridge_node(void)
+{
+	static char name[256];
+	char path[128], tree[256];
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/firmware_node/path",
+		 nv.bridge[0].bdf);
+	if (!util_read(path, name, sizeof(name))) {
+		unfill(name);
+		return name + strspn(name, "\\");
+	}
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/of_node", nv.bridge[0].bdf);
+	n = readlink(path, tree, sizeof(tree) - 1);
+	if (n < 0)
+		return "pci@0";
+	tree[n] = 0;
+	snprintf(name, sizeof(name), "%s", strrchr(tree, '/') + 1);
+	return name;
+}
 
 static unsigned int what_is_left(void)
 {
@@ -161,15 +205,16 @@ static void property_missing(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(missing); i++) {
 		const struct nvlink_want want = {.links = "1", .without = missing[i].property};
-		const char *const words[] = {missing[i].log, NULL};
+		const char *words[] = {missing[i].node, missing[i].log, NULL};
 		int mark = util_log_mark();
 		uint32_t id = 0;
 
 		nvlink_open(&nv, &want);
 		EQ(what_is_left(), missing[i].left, "without %s: what is left",
 		   missing[i].property);
-		OK(util_log_has(mark, words), "without %s: the log does not say '%s'",
-		   missing[i].property, missing[i].log);
+		words[0] = words[0] ? words[0] : bridge_node();
+		OK(util_log_has(mark, words), "without %s: the log does not say '%s' of '%s'",
+		   missing[i].property, words[1], words[0]);
 		/* Whatever it lacks, it is a PCI function. */
 		id = vfio_cfg32(&nv.gpu.vfio, 0);
 		EQ(id, 0x1db110de, "without %s: the GPU's IDs", missing[i].property);
