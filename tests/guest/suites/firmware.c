@@ -165,11 +165,14 @@ static void fallback(void)
 /* Open, close, open again, a second GPU meanwhile, unbind: nothing stays registered. */
 static void G2_open_again(void)
 {
+	static const char *const untold[] = {"memory failures: not told", NULL};
 	const struct gpu_want good = {.preset = "tiny"};
 	struct gpu other;
+	int mark;
 
 	gpu_fresh(&gpu, &fw_none[ktap_arg()].want);
 	gpu_make(&other, 1, &good);
+	mark = util_log_mark();
 	pci_bind(gpu.bdf, pci_driver_name());
 	pci_bind(other.bdf, pci_driver_name());
 	for (int i = 0; i < 3; i++) {
@@ -191,6 +194,7 @@ static void G2_open_again(void)
 	pci_bind(gpu.bdf, pci_driver_name());
 	vfio_open(&gpu.vfio, gpu.bdf);
 	vfio_close(&gpu.vfio);
+	EQ(util_log_lines(mark, untold), 0, "memory that the kernel took for another's");
 }
 
 static const struct fw_bar0 {

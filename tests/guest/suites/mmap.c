@@ -127,6 +127,30 @@ static void start_middle_end(void)
 	EQ(sim_state(gpu.name, "ras_events"), 0, "RAS events");
 }
 
+/* The line "VmFlags:" of the mapping at @p, without its newline; returns where it lies in its file. */
+static unsigned long long map_flags(const void *p, char *line, int size)
+{
+	FILE *f = fopen("/proc/self/smaps", "re");
+	unsigned long long pos = 0;
+	bool mine = false;
+	char start[32];
+
+	OK(f, "/proc/self/smaps");
+	snprintf(start, sizeof(start), "%lx-", (unsigned long)(uintptr_t)p);
+	while (fgets(line, size, f)) {
+		if (!strncmp(line, start, strlen(start))) {
+			mine = true;
+			sscanf(line, "%*s %*s %llx", &pos);
+		}
+		if (mine && !strncmp(line, "VmFlags:", 8))
+			break;
+	}
+	OK(!feof(f), "%p: no VmFlags line for the mapping", p);
+	fclose(f);
+	line[strcspn(line, "\n")] = 0;
+	return pos;
+}
+
 static void flags(void)
 {
 	static const char *const want[] = {" sh", " io", " pf", " de", " dd"};
@@ -135,31 +159,15 @@ static void flags(void)
 	for (size_t w = 0; w < ARRAY_LEN(map_windows); w++) {
 		int index = map_windows[w];
 		uint64_t off = 3 * util_page();
-		char line[512], start[32];
-		unsigned long long pos = 0;
-		bool mine = false, seen = false;
+		unsigned long long pos;
+		char line[512];
 		void *p = vfio_map(&gpu.vfio, index, off, 4 * util_page());
-		FILE *f = fopen("/proc/self/smaps", "re");
 
-		OK(f, "/proc/self/smaps");
 		vfio_touch_read(p, NULL);
-		snprintf(start, sizeof(start), "%lx-", (unsigned long)(uintptr_t)p);
-		while (fgets(line, sizeof(line), f)) {
-			if (!strncmp(line, start, strlen(start))) {
-				mine = true;
-				sscanf(line, "%*s %*s %llx", &pos);
-			}
-			if (!mine || strncmp(line, "VmFlags:", 8))
-				continue;
-			line[strcspn(line, "\n")] = 0;
-			for (size_t i = 0; i < ARRAY_LEN(want); i++)
-				OK(strstr(line, want[i]), "region %d: expected flag '%s', got '%s'",
-				   index, want[i] + 1, line);
-			seen = true;
-			break;
-		}
-		fclose(f);
-		OK(seen, "region %d: no VmFlags line for the mapping", index);
+		pos = map_flags(p, line, sizeof(line));
+		for (size_t i = 0; i < ARRAY_LEN(want); i++)
+			OK(strstr(line, want[i]), "region %d: expected flag '%s', got '%s'", index,
+			   want[i] + 1, line);
 		/*
 		 * The core zaps by region offset. Where it does not (6.1), bit 57
 		 * keeps the offset clear of the core's physical page numbers.
@@ -168,6 +176,23 @@ static void flags(void)
 		EQ(pos, gpu.vfio.region[index].offset + off, "region %d: offset of the mapping",
 		   index);
 	}
+}
+
+/*
+ * A guest may map resmem write-combining only where the kernel finds
+ * VM_ALLOW_ANY_UNCACHED, the one flag of these mappings that smaps has no name for.
+ */
+static void uncached_as_guests_like(void)
+{
+	char line[512];
+
+	if (ktap_kernel("6.1"))
+		ktap_skip("this kernel has no such flag");
+	gpu_tiny(&gpu);
+	map_flags(vfio_map(&gpu.vfio, VFIO_RESMEM, 0, util_page()), line, sizeof(line));
+	OK(strstr(line, " ??"), "resmem: no VM_ALLOW_ANY_UNCACHED in '%s'", line);
+	map_flags(vfio_map(&gpu.vfio, VFIO_USEMEM, 0, util_page()), line, sizeof(line));
+	OK(!strstr(line, " ??"), "usemem: a flag that only uncached memory wants in '%s'", line);
 }
 
 /* Mappings whose virtual and physical addresses agree modulo nothing but a page. */
@@ -427,6 +452,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(G1_private),
 	KTAP_CASE_ARG("data_agrees", start_middle_end, 0),
 	KTAP_CASE(flags),
+	KTAP_CASE(uncached_as_guests_like),
 	KTAP_CASE(cache_attributes),
 	KTAP_CASE_SLOW(non_congruent, 120),
 	KTAP_CASE(split_and_protect),
