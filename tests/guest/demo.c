@@ -237,7 +237,7 @@ int main(int argc, char **argv)
 {
 	volatile char *p;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	story_start();
 	demo_start = ktap_now();
 	story_machine();
 	demo_gpu(argc > 1 ? argv[1] : NULL);

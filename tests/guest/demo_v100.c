@@ -202,7 +202,7 @@ int main(int argc, char **argv)
 	double start = ktap_now();
 	volatile char *p;
 
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	story_start();
 	nvlink_suite();
 	story_machine();
 	firmware(argc > 1 ? argv[1] : "v100-32");

@@ -5,6 +5,8 @@
 
 #include <stdint.h>
 
+/* Line by line, and with a word where mapped memory does not answer. */
+void story_start(void);
 void story_title(const char *text);
 void story_line(const char *what, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* "96 GiB"; good for four in one line. */
