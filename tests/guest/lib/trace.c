@@ -10,6 +10,7 @@
 #include "ktap.h"
 #include "trace.h"
 #include "util.h"
+#include "vfio.h"
 
 #define TRACE_FS   "/sys/kernel/tracing"
 #define TRACE_HERE TRACE_FS "/instances/suite"
@@ -100,4 +101,38 @@ unsigned long long trace_number(const char *line, const char *key)
 	at = strstr(line, word);
 	OK(at, "no %s in: %s", key, line);
 	return strtoull(at + strlen(word), NULL, 0);
+}
+
+/* How an entry of the architecture's page tables says how the CPU caches. */
+static const struct trace_cache {
+	const char *arch;
+	unsigned long mask, back, combining, uncached;
+} trace_cache[] = {
+	{"amd64", 0x98, 0x00, 0x08, 0x10},
+	{"arm64", 0x1c, 0x00, 0x08, 0x0c},
+};
+
+const char *trace_cache_mode(const void *p)
+{
+	const char *const words[] = {"prot=", NULL};
+	const char *arch = getenv("COHGPU_ARCH");
+	unsigned long bits;
+	char line[256];
+	size_t i = 0;
+
+	while (arch && i < ARRAY_LEN(trace_cache) && strcmp(arch, trace_cache[i].arch))
+		i++;
+	if (!arch || i == ARRAY_LEN(trace_cache))
+		ktap_skip("page tables of this architecture are not read here");
+	trace_probe("vmf_insert_pfn_prot prot=$arg4:x64");
+	EQ(vfio_touch_read(p, NULL), 0, "load");
+	OK(trace_lines(words, line, sizeof(line)) > 0, "no page was inserted");
+	trace_stop();
+	bits = strtoul(strstr(line, words[0]) + strlen(words[0]), NULL, 16) & trace_cache[i].mask;
+	if (bits == trace_cache[i].back)
+		return "write-back";
+	if (bits == trace_cache[i].combining)
+		return "write-combining";
+	OK(bits == trace_cache[i].uncached, "expected one of three modes, got %#lx", bits);
+	return "uncached";
 }

@@ -15,6 +15,11 @@ void trace_probe(const char *function_and_arguments);
  * in @line; what the kernel prints before the event's own text is cut off.
  */
 int trace_lines(const char *const words[], char *line, size_t size);
+/*
+ * Loads from @p, of which no page is mapped, and says how the driver has it inserted: "write-back",
+ * "write-combining", "uncached". Skips the case on architectures of which this is not known.
+ */
+const char *trace_cache_mode(const void *p);
 /* The number behind "@key " in a line of the trace; fails the case. */
 unsigned long long trace_number(const char *line, const char *key);
 /* For the suite's cleanup, and before a case. */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "gpu.h"
+#include "trace.h"
 
 static struct gpu gpu;
 
@@ -448,12 +449,28 @@ static void cache_attributes(void)
 	   "resmem is not mapped write-combining");
 }
 
+/* The same of user space's mappings, by what the driver asks the kernel for. */
+static void cache_attributes_of_users(void)
+{
+	static const char *const want[] = {"write-back", "write-combining"};
+
+	gpu_tiny(&gpu);
+	for (size_t w = 0; w < ARRAY_LEN(map_windows); w++) {
+		void *p = vfio_map(&gpu.vfio, map_windows[w], 0, util_page());
+		const char *mode = trace_cache_mode(p);
+
+		OK(!strcmp(mode, want[w]), "region %d: expected %s, got %s", map_windows[w],
+		   want[w], mode);
+	}
+}
+
 static const struct ktap_case cases[] = {
 	KTAP_CASE(G1_private),
 	KTAP_CASE_ARG("data_agrees", start_middle_end, 0),
 	KTAP_CASE(flags),
 	KTAP_CASE(uncached_as_guests_like),
 	KTAP_CASE(cache_attributes),
+	KTAP_CASE(cache_attributes_of_users),
 	KTAP_CASE_SLOW(non_congruent, 120),
 	KTAP_CASE(split_and_protect),
 	KTAP_CASE(forked),

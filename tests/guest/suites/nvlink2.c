@@ -384,24 +384,6 @@ static void atsd_mapping(void)
 	munmap(p, size);
 }
 
-/* In an entry of x86's page tables: how the CPU caches. And uncached, as Linux has it there. */
-#define X86_CACHE     0x98
-#define X86_UC_MINUS  0x10
-#define X86_WRITEBACK 0
-
-/* How the driver has the page at @p inserted, and its neighbours, when it is touched. */
-static unsigned long cache_bits(void *p)
-{
-	const char *const words[] = {"prot=", NULL};
-	char line[256];
-
-	trace_probe("vmf_insert_pfn_prot prot=$arg4:x64");
-	EQ(vfio_touch_read(p, NULL), 0, "load");
-	OK(trace_lines(words, line, sizeof(line)) > 0, "no page was inserted");
-	trace_stop();
-	return strtoul(strstr(line, words[0]) + strlen(words[0]), NULL, 16) & X86_CACHE;
-}
-
 /* Every access to the register is one: neither CPU nor kernel caches it. Memory they do. */
 static void cache_attributes(void)
 {
@@ -413,10 +395,10 @@ static void cache_attributes(void)
 		ktap_skip("only x86 tells");
 	nvlink_open(&nv, &plain_want);
 	p = vfio_map(&nv.bridge[0], VFIO_SPECIAL, 0, NVLINK_ATSD);
-	EQ(cache_bits(p), X86_UC_MINUS, "register in user space");
+	OK(!strcmp(trace_cache_mode(p), "uncached"), "register in user space: not uncached");
 	munmap(p, NVLINK_ATSD);
 	p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, NVLINK_ATSD);
-	EQ(cache_bits(p), X86_WRITEBACK, "memory in user space");
+	OK(!strcmp(trace_cache_mode(p), "write-back"), "memory in user space: not cached");
 	munmap(p, NVLINK_ATSD);
 	vfio_get(&nv.bridge[0], VFIO_SPECIAL, 0, &value, 8);
 	OK(util_memtype(nv.gpu.mem_base + NVLINK_WINDOW, "uncached-minus"),
