@@ -28,10 +28,6 @@
 #include "coherent/trace.h"
 #include "coherent/window.h"
 
-#ifndef VM_ALLOW_ANY_UNCACHED
-#define VM_ALLOW_ANY_UNCACHED 0
-#endif
-
 /* Small entries that one fault inserts at most, a power of two. */
 #define COHERENT_BATCH 512
 
@@ -320,7 +316,7 @@ int coherent_window_mmap(struct coherent_window *window,
 	vm_flags_set(vma, VM_IO | VM_PFNMAP | VM_DONTEXPAND | VM_DONTDUMP);
 	if (window->cache == COHERENT_WRITECOMBINE) {
 		vma->vm_page_prot = pgprot_writecombine(vma->vm_page_prot);
-		vm_flags_set(vma, VM_ALLOW_ANY_UNCACHED);
+		vm_flags_set(vma, COMPAT_ANY_UNCACHED);
 	} else if (window->cache == COHERENT_REGISTERS) {
 		vma->vm_page_prot = pgprot_noncached(vma->vm_page_prot);
 	}

@@ -11,6 +11,8 @@
  * The question is asked for each mapping that there is. That a page failed which
  * nobody maps is learned from the kernel's trace event.
  */
+#define pr_fmt(fmt) "vfio-coherent: " fmt
+
 #include "coherent/window.h"
 
 #ifdef COHGPU_HAVE_PFN_ADDRESS_SPACE
@@ -242,8 +244,10 @@ int coherent_poison_start(void)
 {
 	check_trace_callback_type_memory_failure_event(coherent_poison_event);
 	for_each_kernel_tracepoint(coherent_poison_find, NULL);
-	if (!coherent_poison_tracepoint)
+	if (!coherent_poison_tracepoint) {
+		pr_info("this kernel tells of no memory failure that nobody maps\n");
 		return 0;
+	}
 	return tracepoint_probe_register(coherent_poison_tracepoint,
 					 coherent_poison_event, NULL);
 }

@@ -29,6 +29,13 @@
 #define vm_flags_set(vma, flags) ((vma)->vm_flags |= (flags))
 #endif
 
+/* What lets a guest map uncached memory as it likes, not as a device's registers. */
+#ifdef COHGPU_HAVE_ANY_UNCACHED
+#define COMPAT_ANY_UNCACHED VM_ALLOW_ANY_UNCACHED
+#else
+#define COMPAT_ANY_UNCACHED 0
+#endif
+
 /*
  * Without an inode for each device, the core keeps physical page numbers in
  * vm_pgoff: ours then stay clear of those, 2^57 bytes up.
@@ -135,8 +142,13 @@
 #else
 #define COMPAT_MISSING_POISON " memory-failure"
 #endif
+#ifdef COHGPU_HAVE_ANY_UNCACHED
+#define COMPAT_MISSING_UNCACHED ""
+#else
+#define COMPAT_MISSING_UNCACHED " guests-write-combining"
+#endif
 #define COMPAT_MISSING                                                        \
 	COMPAT_MISSING_HUGE COMPAT_MISSING_IOMMUFD COMPAT_MISSING_PASID       \
-	COMPAT_MISSING_DMABUF COMPAT_MISSING_POISON
+	COMPAT_MISSING_DMABUF COMPAT_MISSING_POISON COMPAT_MISSING_UNCACHED
 
 #endif /* COHGPU_COMPAT_H */

@@ -222,8 +222,8 @@ static void missing_facilities(void)
 	static const struct {
 		const char *kernel, *line;
 	} want[] = {
-		{"6.1",
-		 "this kernel is without huge-mappings iommufd pasid dma-buf memory-failure\n"},
+		{"6.1", "this kernel is without huge-mappings iommufd pasid dma-buf memory-failure "
+			"guests-write-combining\n"},
 		{"6.12", "this kernel is without iommufd pasid dma-buf memory-failure\n"},
 		{"7.2-debug", NULL},
 		{"7.2", "this kernel is without iommufd pasid\n"},
@@ -249,6 +249,24 @@ static void missing_facilities(void)
 		   "without something, says the log");
 }
 
+/* What the kernel itself had mapped is in no TLB when a reset begins: CPUs prefetch by them. */
+static void no_translation_over_a_reset(void)
+{
+	char line[256], me[32];
+	const char *const words[] = {me, NULL};
+
+	snprintf(me, sizeof(me), "-%d ", getpid());
+	gpu_tiny(&gpu);
+	for (size_t w = 0; w < 2; w++) {
+		vfio_get(&gpu.vfio, w ? VFIO_RESMEM : VFIO_USEMEM, 0, &(uint64_t){0}, 8);
+		trace_probe("vm_unmap_aliases");
+		EQ(vfio_reset(&gpu.vfio), 0, "reset: errno");
+		OK(trace_lines(words, line, sizeof(line)) > 0, "window %zu: nobody flushed", w);
+		trace_stop();
+		vfio_memory_enable(&gpu.vfio, true);
+	}
+}
+
 static void tr_cleanup(void)
 {
 	gpu_cleanup();
@@ -262,6 +280,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(gigantic_fault),
 	KTAP_CASE(reset),
 	KTAP_CASE(wait),
+	KTAP_CASE(no_translation_over_a_reset),
 	KTAP_CASE(missing_facilities),
 };
 
