@@ -139,8 +139,8 @@ struct coherent_window {
  *		conditions hold, given those that hold now
  * @report: say in the log which conditions were missing when time was up
  * @forget: a reset ended, of whatever kind, and the function lost what was
- *	    written to it. Called with memory_lock held or not; must not sleep.
- *	    May be NULL
+ *	    written to it. Called with ready_lock held; must not sleep. May be
+ *	    NULL
  * @remember: the reset for which @forget was called has failed: what it took is
  *	      back, where nothing was written since. May be NULL
  */
@@ -245,6 +245,7 @@ void coherent_pci_reset_prepare(struct pci_dev *pdev);
 void coherent_pci_reset_done(struct pci_dev *pdev);
 pci_ers_result_t coherent_pci_error_detected(struct pci_dev *pdev,
 					     pci_channel_state_t state);
+pci_ers_result_t coherent_pci_slot_reset(struct pci_dev *pdev);
 void coherent_pci_resume(struct pci_dev *pdev);
 
 /* config.c */
@@ -257,6 +258,6 @@ extern const struct coherent_ops coherent_ready_always;
 enum coherent_ready_state coherent_ready_now(struct coherent_device *cdev);
 u64 coherent_ready_generation(struct coherent_device *cdev);
 int coherent_ready_poll(struct coherent_device *cdev);
-int coherent_ready_wait(struct coherent_window *window);
+int coherent_ready_wait(struct coherent_window *window, bool keeps);
 
 #endif /* COHERENT_H */

@@ -146,12 +146,8 @@ COHERENT_EXPORT(coherent_open);
  */
 void coherent_close(struct coherent_device *cdev)
 {
-	unsigned int i;
-
-	down_write(&cdev->gate);
-	for (i = 0; i < cdev->nr_windows; i++)
-		coherent_window_forget(&cdev->windows[i]);
-	up_write(&cdev->gate);
+	/* The core resets the function next, and may send it to sleep. */
+	coherent_forget(cdev);
 	coherent_dmabuf_close(cdev);
 }
 COHERENT_EXPORT(coherent_close);

@@ -216,7 +216,7 @@ static vm_fault_t coherent_mmap_wait(struct vm_fault *vmf)
 	/* The VMA may go once the lock is dropped; its file keeps the device. */
 	get_file(file);
 	mmap_read_unlock(vmf->vma->vm_mm);
-	coherent_ready_wait(window);
+	coherent_ready_wait(window, false);
 	fput(file);
 	return VM_FAULT_RETRY;
 }

@@ -110,8 +110,13 @@ int coherent_ready_poll(struct coherent_device *cdev)
 	return coherent_ready_now(cdev) == COHERENT_READY_FAILED ? -EIO : 0;
 }
 
-/* One look in a wait, locks and all; the function does not sleep meanwhile. */
-static int coherent_ready_look(struct coherent_window *window, u32 *holding)
+/*
+ * One look in a wait, locks and all; the function does not sleep meanwhile. In
+ * low power only who @keeps it awake may look, and forgets what was seen when
+ * done: others would learn what is wrong as soon as it sleeps.
+ */
+static int coherent_ready_look(struct coherent_window *window, u32 *holding,
+			       bool keeps)
 {
 	struct coherent_device *cdev = window->cdev;
 	struct device *dev = &cdev->core.pdev->dev;
@@ -122,7 +127,8 @@ static int coherent_ready_look(struct coherent_window *window, u32 *holding)
 	if (down_read_killable(&cdev->core.memory_lock))
 		return -EINTR;
 	awake = pm_runtime_get_if_in_use(dev);
-	if (awake && coherent_window_answers(window))
+	if (awake && (keeps || !cdev->core.pm_runtime_engaged) &&
+	    coherent_window_answers(window))
 		ret = coherent_ready_look_past_gate(cdev, holding);
 	if (awake > 0)
 		pm_runtime_put(dev);
@@ -144,7 +150,8 @@ static int coherent_ready_silent(struct coherent_window *window)
 }
 
 static int coherent_ready_wait_locked(struct coherent_window *window,
-				      u32 *holding, unsigned long start)
+				      u32 *holding, bool keeps,
+				      unsigned long start)
 {
 	struct coherent_device *cdev = window->cdev;
 	unsigned int sleep_ms = COHERENT_READY_SLEEP_MS_MIN;
@@ -169,7 +176,7 @@ static int coherent_ready_wait_locked(struct coherent_window *window,
 		if (generation & 1) {
 			ret = coherent_ready_silent(window);
 		} else {
-			ret = coherent_ready_look(window, holding);
+			ret = coherent_ready_look(window, holding, keeps);
 			allowed = cdev->ops->allowed_ms(cdev, *holding);
 			expired = time_after(jiffies,
 					     start + msecs_to_jiffies(allowed));
@@ -226,11 +233,13 @@ COHERENT_EXPORT(coherent_ready_always);
 /**
  * coherent_ready_wait() - wait until the memory is ready
  * @window: what is to be accessed; the caller holds no lock
+ * @keeps: the caller keeps the function from sleeping, and forgets readiness
+ *	   afterwards if low power was engaged
  *
  * Return: 0; -EIO if it does not become ready in the time allowed, has not in
  * an earlier wait, or the window stopped answering; -EINTR on a fatal signal.
  */
-int coherent_ready_wait(struct coherent_window *window)
+int coherent_ready_wait(struct coherent_window *window, bool keeps)
 {
 	struct coherent_device *cdev = window->cdev;
 	unsigned long start;
@@ -240,7 +249,7 @@ int coherent_ready_wait(struct coherent_window *window)
 	if (mutex_lock_killable(&cdev->wait_lock))
 		return -EINTR;
 	start = jiffies;
-	ret = coherent_ready_wait_locked(window, &holding, start);
+	ret = coherent_ready_wait_locked(window, &holding, keeps, start);
 	trace_coherent_ready_wait(cdev, holding,
 				  jiffies_to_msecs(jiffies - start), ret);
 	mutex_unlock(&cdev->wait_lock);

@@ -122,7 +122,7 @@ static int coherent_rw_move(struct coherent_window *window,
 	for (;;) {
 		ret = coherent_rw_try(window, block);
 		if (ret == COHERENT_RW_UNREADY)
-			ret = coherent_ready_wait(window);
+			ret = coherent_ready_wait(window, true);
 		else if (ret == COHERENT_RW_UNVIEWED)
 			ret = coherent_rw_make_view(window, block->offset);
 		else
@@ -207,6 +207,7 @@ static ssize_t coherent_rw_tail(struct coherent_window *window,
 
 	while (done < count) {
 		size_t now = min_t(size_t, count - done, COHERENT_BLOCK);
+		size_t missed;
 		bool answers;
 
 		if (down_read_killable(&cdev->core.memory_lock))
@@ -217,9 +218,10 @@ static ssize_t coherent_rw_tail(struct coherent_window *window,
 			return done ?: -EIO;
 		if (write)
 			return count;
-		if (copy_to_user(buf + done, coherent_ones, now))
+		missed = copy_to_user(buf + done, coherent_ones, now);
+		done += now - missed;
+		if (missed)
 			return done ?: -EFAULT;
-		done += now;
 
 		if (fatal_signal_pending(current))
 			return done;
@@ -266,7 +268,6 @@ ssize_t coherent_window_rw(struct coherent_window *window, char __user *buf,
 	if (only && (count != only || offset % only))
 		return -EINVAL;
 
-	/* Between accesses the function sleeps, and may forget its training. */
 	if (down_read_killable(&core->memory_lock))
 		return -EINTR;
 	low_power = core->pm_runtime_engaged;
@@ -280,9 +281,15 @@ ssize_t coherent_window_rw(struct coherent_window *window, char __user *buf,
 		return -EIO;
 	}
 
+	/* Between accesses the function sleeps, and may forget its training. */
 	if (low_power)
 		coherent_forget(window->cdev);
 	done = coherent_rw_parts(window, buf, offset, &access, write);
+	/*
+	 * Also if low power was entered meanwhile: the function sleeps from now
+	 * on. Who enters it after this look forgets what was learned before.
+	 */
+	low_power = low_power || core->pm_runtime_engaged;
 	if (low_power)
 		coherent_forget(window->cdev);
 	pm_runtime_put(&core->pdev->dev);

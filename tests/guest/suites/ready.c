@@ -458,6 +458,11 @@ static void attribute(void)
 	vfio_get(&gpu.vfio, VFIO_USEMEM, 0, &value, 8);
 	EQ(pci_attr(gpu.bdf, "coherent_memory/ready", text, sizeof(text)), 0, "ready: errno");
 	OK(!strcmp(text, "yes"), "coherent_memory/ready: expected yes, got %s", text);
+	/* Closing resets, and the function may sleep. */
+	vfio_close(&gpu.vfio);
+	EQ(pci_attr(gpu.bdf, "coherent_memory/ready", text, sizeof(text)), 0, "ready: errno");
+	OK(!strcmp(text, "unknown"), "coherent_memory/ready after close: expected unknown, got %s",
+	   text);
 }
 
 static const struct ktap_case cases[] = {

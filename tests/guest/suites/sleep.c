@@ -159,26 +159,64 @@ static void by_low_power(void)
 	sl_awake("low power");
 }
 
-/* An access wakes it, and tells so; what was known before it slept is not trusted. */
-static void low_power_with_wakeup(void)
+static void sl_until_wakeup(void)
 {
 	struct {
 		struct vfio_device_feature f;
 		struct vfio_device_low_power_entry_with_wakeup w;
 	} __attribute__((packed)) entry = {.f = {.argsz = sizeof(entry)}};
+
+	entry.w.wakeup_eventfd = eventfd(0, EFD_NONBLOCK);
+	EQ(sl_feature(&entry, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP), 0,
+	   "low power entry with wakeup: errno");
+}
+
+/* An access wakes it, and tells so; what was known before it slept is not trusted. */
+static void low_power_with_wakeup(void)
+{
 	uint64_t put = 0x77, got = 0;
 
 	gpu_tiny(&gpu);
 	vfio_put(&gpu.vfio, VFIO_USEMEM, 64, &put, 8);
-	entry.w.wakeup_eventfd = eventfd(0, EFD_NONBLOCK);
-	EQ(sl_feature(&entry, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP), 0,
-	   "low power entry with wakeup: errno");
+	sl_until_wakeup();
 	sl_suspended();
 	sim_fault(gpu.name, "training_ms", "300");
 	for (int i = 0; i < 2; i++) {
 		EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 64, &got, 8), 8, "read %d", i);
 		EQ(got, put, "value %d", i);
 	}
+	EQ(sim_state(gpu.name, "ras_events"), 0, "RAS events");
+}
+
+static void sl_touch(void *p)
+{
+	EQ(vfio_touch_read(p, NULL), 0, "load: signal");
+}
+
+/* It is sent to sleep under a read that waits: what the read learns before is not trusted either. */
+static void low_power_in_a_read(void)
+{
+	ssize_t *n = ktap_shared(2 * sizeof(*n));
+	pid_t reader;
+	void *p;
+
+	gpu_tiny(&gpu);
+	p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, util_page());
+	sim_hold_training(gpu.name);
+	EQ(vfio_reset(&gpu.vfio), 0, "reset: errno");
+	vfio_memory_enable(&gpu.vfio, true);
+	reader = ktap_spawn(sl_read, n);
+	ktap_sleep(0.3);
+	sl_until_wakeup();
+	sim_train(gpu.name);
+	ktap_join_ok(reader, 20, "read");
+	EQ(n[0], 8, "read");
+	sl_suspended();
+	sim_fault(gpu.name, "training", "normal");
+	sim_fault(gpu.name, "training_ms", "300");
+	/* This wakes it, and ends low power. */
+	vfio_cfg32(&gpu.vfio, 0);
+	ktap_join_ok(ktap_spawn(sl_touch, p), 20, "load after it woke");
 	EQ(sim_state(gpu.name, "ras_events"), 0, "RAS events");
 }
 
@@ -191,6 +229,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("by_nothing_sysfs", by_nothing, 1),
 	KTAP_CASE(by_low_power),
 	KTAP_CASE(low_power_with_wakeup),
+	KTAP_CASE(low_power_in_a_read),
 	KTAP_CASE(by_sibling),
 };
 
