@@ -53,7 +53,9 @@ void coherent_dmabuf_init(struct coherent_device *cdev)
 /*
  * The core exports only what it has claimed and mapped as a BAR. Nothing decodes
  * a window, so this stands in the BAR's place while the device is open; nobody
- * reads it, for every access to a window's region comes to us.
+ * reads it, for every access to a window's region comes to us, and the core finds
+ * no BAR there that it could reach into. Where there is one, it is not exported
+ * unless the core has claimed it.
  */
 static u64 coherent_dmabuf_claimed;
 
@@ -69,7 +71,8 @@ static void coherent_dmabuf_stand_in(struct coherent_device *cdev, bool open)
 		if (window->region)
 			continue;
 		bar = &cdev->core.barmap[window->index];
-		if (open && IS_ERR(*bar))
+		if (open && IS_ERR(*bar) &&
+		    !pci_resource_len(cdev->core.pdev, window->index))
 			*bar = claimed;
 		else if (!open && *bar == claimed)
 			*bar = IOMEM_ERR_PTR(-ENODEV);

@@ -13,12 +13,14 @@
  *
  * A function whose link is *frozen* by a fatal error is recovered by a reset of
  * its bus, or not: older kernels tell nobody that they gave up. So nobody waits
- * for it; the windows do not answer until the link is back, or a reset is over.
+ * for it; the windows do not answer until the link is back, or a reset is over,
+ * or the link has an error that is not fatal.
  *
  * Where readiness may have been lost without any of these, it is forgotten.
  */
 #include <linux/pci.h>
 #include <linux/sched.h>
+#include <linux/vmalloc.h>
 
 #include "coherent/trace.h"
 #include "coherent/window.h"
@@ -26,12 +28,16 @@
 /* Wait for those in the gate; then nothing of what was made before is left. */
 static void coherent_reset_sweep(struct coherent_device *cdev)
 {
+	bool unmapped = false;
 	unsigned int i;
 
 	down_write(&cdev->gate);
 	for (i = 0; i < cdev->nr_windows; i++)
-		coherent_window_forget(&cdev->windows[i]);
+		unmapped |= coherent_window_forget(&cdev->windows[i]);
 	up_write(&cdev->gate);
+	/* The kernel leaves what it unmapped in TLBs, and prefetches by them. */
+	if (unmapped)
+		vm_unmap_aliases();
 	coherent_zap(cdev);
 }
 
@@ -51,13 +57,13 @@ static void coherent_reset_take(struct coherent_device *cdev)
 {
 	unsigned int i;
 
+	lockdep_assert_held(&cdev->ready_lock);
+
 	if (cdev->ops && cdev->ops->forget)
 		cdev->ops->forget(cdev);
-	spin_lock(&cdev->ready_lock);
 	for (i = 0; i < cdev->nr_windows; i++)
 		coherent_window_pardon(&cdev->windows[i], true);
 	coherent_reset_heal(cdev);
-	spin_unlock(&cdev->ready_lock);
 }
 
 static void coherent_reset_begin(struct coherent_device *cdev)
@@ -85,12 +91,13 @@ static void coherent_reset_end(struct coherent_device *cdev)
 	bool plain;
 	u64 generation;
 
+	spin_lock(&cdev->ready_lock);
 	if (back)
 		coherent_reset_take(cdev);
-	spin_lock(&cdev->ready_lock);
 	plain = back && !cdev->slept && !cdev->frozen &&
 		cdev->ready.resets == 1;
-	cdev->slept = cdev->slept && coherent_asleep(cdev->core.pdev);
+	if (!coherent_asleep(cdev->core.pdev))
+		smp_store_release(&cdev->slept, false);
 	cdev->frozen = false;
 	coherent_ready_reset_end(&cdev->ready);
 	generation = cdev->ready.generation;
@@ -132,7 +139,7 @@ COHERENT_EXPORT(coherent_forget);
 void coherent_slept(struct coherent_device *cdev)
 {
 	spin_lock(&cdev->ready_lock);
-	cdev->slept = true;
+	WRITE_ONCE(cdev->slept, true);
 	spin_unlock(&cdev->ready_lock);
 	coherent_forget(cdev);
 }
@@ -140,24 +147,28 @@ void coherent_slept(struct coherent_device *cdev)
 /**
  * coherent_woken() - after what may have woken the function
  * @cdev: the device
+ *
+ * Who returns from here finds the function as waking left it, whoever was first.
  */
 void coherent_woken(struct coherent_device *cdev)
 {
 	u64 generation;
 	bool woken;
 
+	/* Nobody clears it before all is taken. */
+	if (!smp_load_acquire(&cdev->slept))
+		return;
 	spin_lock(&cdev->ready_lock);
 	woken = cdev->slept && !coherent_asleep(cdev->core.pdev);
 	if (woken) {
-		cdev->slept = false;
 		coherent_ready_forget(&cdev->ready);
+		coherent_reset_take(cdev);
+		smp_store_release(&cdev->slept, false);
 	}
 	generation = cdev->ready.generation;
 	spin_unlock(&cdev->ready_lock);
-	if (!woken)
-		return;
-	coherent_reset_take(cdev);
-	trace_coherent_reset(cdev, generation);
+	if (woken)
+		trace_coherent_reset(cdev, generation);
 }
 COHERENT_EXPORT(coherent_woken);
 
@@ -235,14 +246,41 @@ static void coherent_reset_thaw(struct coherent_device *cdev, bool was_reset)
 	cdev->frozen = false;
 	if (thawed)
 		coherent_ready_forget(&cdev->ready);
+	if (thawed && was_reset)
+		coherent_reset_take(cdev);
 	generation = cdev->ready.generation;
 	spin_unlock(&cdev->ready_lock);
-	if (!thawed)
-		return;
-	if (was_reset)
-		coherent_reset_take(cdev);
-	trace_coherent_reset(cdev, generation);
+	if (thawed)
+		trace_coherent_reset(cdev, generation);
 }
+
+/**
+ * coherent_pci_slot_reset() - a &pci_error_handlers.slot_reset
+ * @pdev: the function, whose bus was reset in a recovery
+ *
+ * A link that was not frozen is reset, too, where another driver below the same
+ * port asks for it, and nobody told before. One that was is back when resumed.
+ *
+ * Return: recovered, as far as VFIO can tell.
+ */
+pci_ers_result_t coherent_pci_slot_reset(struct pci_dev *pdev)
+{
+	struct coherent_device *cdev = coherent_reset_to(pdev);
+	u64 generation;
+	bool frozen;
+
+	coherent_forget(cdev);
+	spin_lock(&cdev->ready_lock);
+	frozen = cdev->frozen;
+	if (!frozen)
+		coherent_reset_take(cdev);
+	generation = cdev->ready.generation;
+	spin_unlock(&cdev->ready_lock);
+	if (!frozen)
+		trace_coherent_reset(cdev, generation);
+	return PCI_ERS_RESULT_RECOVERED;
+}
+COHERENT_EXPORT(coherent_pci_slot_reset);
 
 /**
  * coherent_pci_resume() - a &pci_error_handlers.resume
@@ -271,8 +309,11 @@ pci_ers_result_t coherent_pci_error_detected(struct pci_dev *pdev,
 		cdev->frozen = true;
 		spin_unlock(&cdev->ready_lock);
 		coherent_forget(cdev);
-	} else if (state == pci_channel_io_perm_failure) {
+	} else {
+		/* Given up, or heard of again after it was given up silently. */
 		coherent_reset_thaw(cdev, false);
+		/* Another driver may ask for a reset of the bus. */
+		coherent_forget(cdev);
 	}
 	return vfio_pci_core_aer_err_detected(pdev, state);
 }

@@ -131,9 +131,13 @@ int coherent_window_view(struct coherent_window *window, u64 offset)
 	return *view ? 0 : -ENOMEM;
 }
 
-/* Unmake all views: nothing in the kernel can reach the memory afterwards. */
-void coherent_window_forget(struct coherent_window *window)
+/*
+ * Unmake all views: nothing in the kernel has an address of the memory
+ * afterwards. True if there were any; TLBs may still know them.
+ */
+bool coherent_window_forget(struct coherent_window *window)
 {
+	bool some = false;
 	unsigned int i;
 
 	for (i = 0; i < window->nr_views; i++) {
@@ -141,7 +145,9 @@ void coherent_window_forget(struct coherent_window *window)
 			continue;
 		coherent_window_unmap(window, window->views[i]);
 		window->views[i] = NULL;
+		some = true;
 	}
+	return some;
 }
 
 /*

@@ -13,7 +13,7 @@ size_t coherent_window_reach(const struct coherent_window *window, u64 offset,
 bool coherent_window_brief(const struct coherent_window *window);
 bool coherent_window_viewed(const struct coherent_window *window, u64 offset);
 int coherent_window_view(struct coherent_window *window, u64 offset);
-void coherent_window_forget(struct coherent_window *window);
+bool coherent_window_forget(struct coherent_window *window);
 int coherent_window_copy(struct coherent_window *window, u64 offset,
 			 void *bytes, size_t count, bool write);
 bool coherent_window_direct(const struct coherent_window *window);

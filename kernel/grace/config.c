@@ -107,6 +107,8 @@ static ssize_t nvgrace_config_piece(struct nvgrace_device *nvdev,
 	struct coherent_bar *bar;
 	ssize_t done;
 
+	/* By a sibling's hot reset, perhaps, or by the piece before. */
+	coherent_woken(&nvdev->coherent);
 	bar = nvgrace_config_bar(nvdev, *ppos & VFIO_PCI_OFFSET_MASK, &byte);
 	if (!bar)
 		return nvgrace_config_core_rw(nvdev, buf, count, ppos, write);
@@ -123,8 +125,6 @@ ssize_t nvgrace_config_rw(struct nvgrace_device *nvdev, char __user *buf,
 {
 	size_t done = 0;
 
-	/* By a sibling's hot reset, perhaps, of which nobody told. */
-	coherent_woken(&nvdev->coherent);
 	while (done < count) {
 		size_t piece = coherent_span_piece(*ppos & VFIO_PCI_OFFSET_MASK,
 						   count - done,

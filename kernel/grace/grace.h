@@ -41,6 +41,7 @@ struct nvgrace_firmware {
  *	       readiness is in BAR0
  * @last_c2c: what the C2C link's register said when last looked at
  * @last_hbm: the same of HBM training
+ * @last_range: the same of the CXL DVSEC, with the time that it allows
  */
 struct nvgrace_device {
 	struct coherent_device coherent;
@@ -55,6 +56,7 @@ struct nvgrace_device {
 	u16 cxl_dvsec;
 	u32 last_c2c;
 	u32 last_hbm;
+	u32 last_range;
 };
 
 static inline struct nvgrace_device *

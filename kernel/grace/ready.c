@@ -94,28 +94,21 @@ static const struct coherent_ops nvgrace_ready_ops = {
 	.remember = nvgrace_ready_remember,
 };
 
-static int nvgrace_ready_cxl_read(struct coherent_device *cdev, u32 *range)
-{
-	struct nvgrace_device *nvdev = nvgrace_ready_to(cdev);
-	int ret;
-
-	ret = pci_read_config_dword(cdev->core.pdev,
-				    nvdev->cxl_dvsec +
-					    NVGRACE_CXL_RANGE1_SIZE_LOW,
-				    range);
-	return ret ? -EIO : 0;
-}
-
 /* All ones are a function that is still in reset, not one that is ready. */
 static int nvgrace_ready_cxl_look(struct coherent_device *cdev, u32 *holding)
 {
+	struct nvgrace_device *nvdev = nvgrace_ready_to(cdev);
 	u32 range;
-	int ret;
 
 	*holding = 0;
-	ret = nvgrace_ready_cxl_read(cdev, &range);
-	if (ret || PCI_POSSIBLE_ERROR(range))
-		return ret;
+	if (pci_read_config_dword(cdev->core.pdev,
+				  nvdev->cxl_dvsec +
+					  NVGRACE_CXL_RANGE1_SIZE_LOW,
+				  &range))
+		return -EIO;
+	if (PCI_POSSIBLE_ERROR(range))
+		return 0;
+	WRITE_ONCE(nvdev->last_range, range);
 	if (range & NVGRACE_CXL_VALID)
 		*holding |= NVGRACE_READY_VALID;
 	if (range & NVGRACE_CXL_ACTIVE)
@@ -126,12 +119,10 @@ static int nvgrace_ready_cxl_look(struct coherent_device *cdev, u32 *holding)
 static unsigned int nvgrace_ready_cxl_allowed(struct coherent_device *cdev,
 					      u32 holding)
 {
-	u32 range;
+	u32 range = READ_ONCE(nvgrace_ready_to(cdev)->last_range);
 
-	if (!(holding & NVGRACE_READY_VALID) ||
-	    nvgrace_ready_cxl_read(cdev, &range))
+	if (!(holding & NVGRACE_READY_VALID))
 		return NVGRACE_CXL_VALID_MS;
-
 	return NVGRACE_CXL_VALID_MS +
 	       coherent_ready_code_ms(FIELD_GET(NVGRACE_CXL_TIMEOUT, range));
 }

@@ -167,6 +167,7 @@ out_put:
 
 static const struct pci_error_handlers nvlink2_error_handlers = {
 	.error_detected = coherent_pci_error_detected,
+	.slot_reset = coherent_pci_slot_reset,
 	.resume = coherent_pci_resume,
 	.reset_prepare = coherent_pci_reset_prepare,
 	.reset_done = coherent_pci_reset_done,

@@ -8,16 +8,14 @@
  * While a GPU is enabled they answer for its function from the persona, and
  * pass everything else on.
  *
- * Somebody else's accessors may come over ours, as aer_inject's do, and know
- * ours to pass on to. Then ours cannot be taken from beneath, nor put on top
- * again, for the two would call each other for ever: they stay where they are,
- * *pinned*, and with them the module, until the other's are gone.
+ * Somebody else's may come over ours, as aer_inject's do, and pass on to them.
+ * Then ours neither go from beneath nor come on top again, for the two would
+ * call each other for ever: *pinned*, they and the module stay until those go.
  *
- * On some architectures (CONFIG_PCI_LOCKLESS_CONFIG) no lock is held around
- * config accesses, so that someone may still be on the way into our accessors
- * after the original's came back. So a sim_bus, once made, stays until the
- * module goes, is found by its pci_bus (referenced for that), and knows where
- * to pass on to; the module goes after a grace period of tasks.
+ * Where no lock is held around config accesses (CONFIG_PCI_LOCKLESS_CONFIG),
+ * someone may still be on the way into our accessors after the original's came
+ * back. So a sim_bus stays until the module goes, after a grace period of tasks,
+ * is found by its pci_bus (referenced for that), and knows whom to pass on to.
  */
 #define pr_fmt(fmt) "cohgpu-sim: " fmt
 
@@ -71,16 +69,18 @@ static struct sim_bus *sim_bus_find(struct pci_bus *bus)
 	return NULL;
 }
 
-/* Whose accessors @bus has: one made below another has them from it. */
+/* Whose accessors @bus has, or has just had: one made below another has its. */
 static struct sim_bus *sim_bus_above(struct pci_bus *bus)
 {
-	struct sim_bus *entry;
+	struct sim_bus *entry, *nearest = NULL;
 
-	do {
+	for (; bus; bus = bus->parent) {
 		entry = sim_bus_find(bus);
-		bus = bus->parent;
-	} while (!entry || !entry->swapped);
-	return entry;
+		if (entry && entry->swapped)
+			return entry;
+		nearest = nearest ?: entry;
+	}
+	return nearest;
 }
 
 /* From within an access, which came through our accessors. */
