@@ -175,6 +175,8 @@ struct coherent_ops {
  *	       for its result; taken with no other lock held
  * @power_lock: serialises config writes that may change the power state with
  *		the look at what they did; taken with no other lock held
+ * @table_lock: held by the one that maps where there is no page table yet, with
+ *		@gate held
  * @mapping: inode whose address space all mappings of the device are in
  */
 struct coherent_device {
@@ -192,6 +194,7 @@ struct coherent_device {
 	unsigned int verdicts;
 	struct mutex wait_lock;
 	struct mutex power_lock;
+	struct mutex table_lock;
 	struct inode *mapping;
 };
 

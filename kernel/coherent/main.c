@@ -36,6 +36,7 @@ int coherent_init_dev(struct vfio_device *core_vdev)
 	spin_lock_init(&cdev->ready_lock);
 	mutex_init(&cdev->wait_lock);
 	mutex_init(&cdev->power_lock);
+	mutex_init(&cdev->table_lock);
 	coherent_ready_init(&cdev->ready, 0);
 
 	ret = coherent_inode_get(cdev);
@@ -50,6 +51,7 @@ int coherent_init_dev(struct vfio_device *core_vdev)
 out_inode:
 	coherent_inode_put(cdev);
 out_locks:
+	mutex_destroy(&cdev->table_lock);
 	mutex_destroy(&cdev->power_lock);
 	mutex_destroy(&cdev->wait_lock);
 	return ret;
@@ -68,6 +70,7 @@ void coherent_release_dev(struct vfio_device *core_vdev)
 		coherent_window_destroy(&cdev->windows[--cdev->nr_windows]);
 	vfio_pci_core_release_dev(core_vdev);
 	coherent_inode_put(cdev);
+	mutex_destroy(&cdev->table_lock);
 	mutex_destroy(&cdev->power_lock);
 	mutex_destroy(&cdev->wait_lock);
 }

@@ -180,17 +180,14 @@ static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf)
 	return VM_FAULT_NOPAGE;
 }
 
-static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
-				       unsigned int order)
+static vm_fault_t coherent_mmap_insert_huge(struct vm_fault *vmf,
+					    unsigned int order)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct coherent_window *window = vma->vm_private_data;
 	unsigned long bytes = PAGE_SIZE << order;
 	unsigned long addr = vmf->address & ~(bytes - 1);
 	unsigned long pfn;
-
-	if (!order)
-		return coherent_mmap_insert_batch(vmf);
 
 	if (coherent_window_brief(window) || addr < vma->vm_start ||
 	    bytes > vma->vm_end - addr)
@@ -200,6 +197,40 @@ static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
 	    coherent_mmap_clean(vma, addr, bytes) < bytes)
 		return VM_FAULT_FALLBACK;
 	return COMPAT_INSERT_HUGE(vmf, pfn, order);
+}
+
+/* Of small entries, at the fault. A table stays one as long as the mapping is there. */
+static bool coherent_mmap_has_table(struct vm_fault *vmf)
+{
+	pmd_t pmd = READ_ONCE(*vmf->pmd);
+
+	return !pmd_none(pmd) && !pmd_leaf(pmd);
+}
+
+/*
+ * A fault that found the memory not ready, or failed, goes on to small entries,
+ * when all may be well again and another fault of the same place may have a huge
+ * entry. So who finds no page table there makes one, or the entry, alone.
+ */
+static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
+				       unsigned int order)
+{
+	struct coherent_window *window = vmf->vma->vm_private_data;
+	struct coherent_device *cdev = window->cdev;
+	vm_fault_t ret;
+
+	if (!order && coherent_mmap_has_table(vmf))
+		return coherent_mmap_insert_batch(vmf);
+
+	mutex_lock(&cdev->table_lock);
+	if (order)
+		ret = coherent_mmap_insert_huge(vmf, order);
+	else if (pmd_leaf(READ_ONCE(*vmf->pmd)))
+		ret = VM_FAULT_NOPAGE;
+	else
+		ret = coherent_mmap_insert_batch(vmf);
+	mutex_unlock(&cdev->table_lock);
+	return ret;
 }
 
 /* Wait with no lock held, then have the fault taken again. */

@@ -445,6 +445,64 @@ static void G11_twenty_seconds(void)
 	rdy_no_ras();
 }
 
+/* One that touches all huge pages, and when it begins. */
+static struct rdy_late {
+	pthread_t thread;
+	volatile char *map;
+	double after;
+} rdy_late[4];
+
+static void *rdy_toucher_of_all(void *arg)
+{
+	const struct rdy_late *late = arg;
+
+	ktap_sleep(late->after);
+	for (size_t k = 0; k < 32 * MiB; k += 2 * MiB)
+		(void)late->map[k];
+	return NULL;
+}
+
+/* All threads are there before one faults, as making one takes mmap_lock. */
+static void rdy_touchers(void *p)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rdy_late); i++) {
+		rdy_late[i].map = p;
+		rdy_late[i].after = 0.02 + 0.01 * (double)i;
+		pthread_create(&rdy_late[i].thread, NULL, rdy_toucher_of_all, &rdy_late[i]);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(rdy_late); i++)
+		pthread_join(rdy_late[i].thread, NULL);
+}
+
+/* They come the moment that it is ready, some by a huge fault, some by what that fell back to. */
+static void first_touch_by_many(void)
+{
+	const char *const words[] = {"VM_FAULT_OOM leaked", NULL};
+	const size_t len = 32 * MiB, huge = 2 * MiB;
+	int log = util_log_mark();
+	char *room, *p;
+
+	gpu_tiny(&gpu);
+	room = mmap(NULL, len + huge, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		    0);
+	p = (char *)(((uintptr_t)room + huge - 1) & ~(huge - 1));
+	OK(mmap(p, len, PROT_READ, MAP_SHARED | MAP_FIXED, gpu.vfio.fd,
+		gpu.vfio.region[VFIO_USEMEM].offset) == p,
+	   "mmap");
+	for (int round = 0; round < (ktap_quick() ? 10 : 100); round++) {
+		pid_t pid;
+
+		sim_hold_training(gpu.name);
+		rdy_reset();
+		pid = ktap_spawn(rdy_touchers, p);
+		ktap_sleep(0.04);
+		sim_train(gpu.name);
+		ktap_join_ok(pid, 20, "loads");
+	}
+	munmap(p, len);
+	EQ(util_log_lines(log, words), 0, "lines: the kernel took a fault for a lack of memory");
+}
+
 static void attribute(void)
 {
 	char text[32];
@@ -476,6 +534,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_SLOW(G10_any_moment, 120),
 	KTAP_CASE_SLOW(G11_others_go_on, 120),
 	KTAP_CASE_FULL("G11_twenty_seconds", G11_twenty_seconds, 0, 150),
+	KTAP_CASE_SLOW(first_touch_by_many, 120),
 	KTAP_CASE(attribute),
 	KTAP_CASE_FULL("stuck_c2c", stuck, 0, 150),
 	KTAP_CASE_FULL("stuck_hbm", stuck, 1, 150),
