@@ -42,6 +42,12 @@ known_archs() {
 	done
 }
 
+# module_flags KERNEL: how modules are compiled for it beyond its own rules. With
+# sanitizers, a local that is not filled is a pattern, not what happened to be there.
+module_flags() {
+	[[ $1 != *-debug ]] || echo -ftrivial-auto-var-init=pattern
+}
+
 # kernel_dir ARCH KERNEL: where vm/fetch leaves an unpacked kernel.
 kernel_dir() {
 	printf '%s/kernel/%s-%s\n' "$CACHE" "$1" "$2"

@@ -66,7 +66,7 @@ static void bridge_regions(void)
 }
 
 /*
- * P12: the reader's buffer is dirty, and so is the kernel's stack, where it is built like that
+ * P12: the reader's buffer is dirty, and so is the driver's stack, where it is built like that
  * (amd64-7.2-debug); elsewhere it may be.
  */
 static void P12_pads_are_zero(void)
