@@ -96,8 +96,10 @@ static void coherent_reset_end(struct coherent_device *cdev)
 		coherent_reset_take(cdev);
 	plain = back && !cdev->slept && !cdev->frozen &&
 		cdev->ready.resets == 1;
-	if (!coherent_asleep(cdev->core.pdev))
+	if (!coherent_asleep(cdev->core.pdev)) {
+		/* after what was taken: coherent_woken() */
 		smp_store_release(&cdev->slept, false);
+	}
 	cdev->frozen = false;
 	coherent_ready_reset_end(&cdev->ready);
 	generation = cdev->ready.generation;
@@ -163,6 +165,7 @@ void coherent_woken(struct coherent_device *cdev)
 	if (woken) {
 		coherent_ready_forget(&cdev->ready);
 		coherent_reset_take(cdev);
+		/* after what was taken: above */
 		smp_store_release(&cdev->slept, false);
 	}
 	generation = cdev->ready.generation;
