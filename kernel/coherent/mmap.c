@@ -180,8 +180,8 @@ static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf)
 	return VM_FAULT_NOPAGE;
 }
 
-static vm_fault_t coherent_mmap_insert_huge(struct vm_fault *vmf,
-					    unsigned int order)
+static vm_fault_t coherent_mmap_insert_large(struct vm_fault *vmf,
+					     unsigned int order)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct coherent_window *window = vma->vm_private_data;
@@ -224,7 +224,7 @@ static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
 
 	mutex_lock(&cdev->table_lock);
 	if (order)
-		ret = coherent_mmap_insert_huge(vmf, order);
+		ret = coherent_mmap_insert_large(vmf, order);
 	else if (pmd_leaf(READ_ONCE(*vmf->pmd)))
 		ret = VM_FAULT_NOPAGE;
 	else

@@ -19,9 +19,10 @@ s/\bCOHERENT_NAMESPACE\b/"VFIO_COHERENT"/
 
 # Huge entries, where the architecture has them.
 s,^#include COMPAT_PFN_HEADER$,#include <linux/huge_mm.h>,
+s/COMPAT_ANY_UNCACHED/VM_ALLOW_ANY_UNCACHED/
 s/COMPAT_INSERT_HUGE\(/coherent_mmap_insert_huge(/
 s/^\tCOMPAT_HUGE_FAULT\((.*)\)$/#ifdef CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP\n\t.huge_fault = \1,\n#endif/
-/^static vm_fault_t coherent_mmap_insert\(/i\
+/^static vm_fault_t coherent_mmap_insert_large\(/i\
 static vm_fault_t coherent_mmap_insert_huge(struct vm_fault *vmf,\
 					    unsigned long pfn,\
 					    unsigned int order)\
