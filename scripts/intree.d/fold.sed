@@ -52,3 +52,4 @@ s/^\tCOMPAT_OPS_PASID$/\t.pasid_attach_ioas = vfio_iommufd_physical_pasid_attach
 
 # What newer kernels write so.
 s/\bkzalloc\(sizeof\(([^()]+)\), GFP_KERNEL\)/kzalloc_obj(\1)/
+s/\bkzalloc\(sizeof\(([^()]+)\), (GFP_\w+)\)/kzalloc_obj(\1, \2)/
