@@ -75,12 +75,6 @@ static void demo_gpu(const char *name)
 		   (unsigned long long)(gpu.mem_base + gpu.mem_size - 1));
 }
 
-/* Grace Blackwell and later have no uncached window: BAR2 is the function's own. */
-static bool demo_has_resmem(void)
-{
-	return pci_attr_number(gpu.bdf, "coherent_memory/resmem_length");
-}
-
 static void demo_bind(void)
 {
 	char state[128];
@@ -103,6 +97,18 @@ static void demo_bind(void)
 		   story_size(pci_attr_number(gpu.bdf, "coherent_memory/resmem_length")));
 }
 
+/* Grace Blackwell and later have no uncached window: BAR2 is the function's own. */
+static bool demo_has_resmem(void)
+{
+	return pci_attr_number(gpu.bdf, "coherent_memory/resmem_length");
+}
+
+/* Bytes of a window's memory: with one window, all there is. */
+static uint64_t demo_size(int index)
+{
+	return demo_has_resmem() ? gpu_window_size(&gpu, index) : gpu.mem_size;
+}
+
 static void demo_window(int index, const char *what)
 {
 	const struct vfio_region *r = &gpu.vfio.region[index];
@@ -110,7 +116,7 @@ static void demo_window(int index, const char *what)
 
 	EQ(r->offset, (uint64_t)index << 40, "region %d: offset", index);
 	EQ(r->areas, 1, "region %d: sparse areas", index);
-	EQ(r->area_size, gpu_window_size(&gpu, index), "region %d: memory", index);
+	EQ(r->area_size, demo_size(index), "region %d: memory", index);
 	snprintf(name, sizeof(name), "BAR%d", index);
 	story_line(name, "%s, %s of memory behind it: %s", story_size(r->size),
 		   story_size(r->area_size), what);
@@ -174,14 +180,14 @@ static void demo_place(volatile char *p, uint64_t off, int index, const char *wh
 
 static volatile char *demo_bytes(void)
 {
-	uint64_t size = gpu_window_size(&gpu, VFIO_USEMEM), page = util_page();
+	uint64_t size = demo_size(VFIO_USEMEM), page = util_page();
 	double start = ktap_now();
 	volatile char *use, *res = NULL;
 
 	story_title("Bytes, through mmap on one side and the device's own view on the other");
 	use = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, size);
 	if (demo_has_resmem())
-		res = vfio_map(&gpu.vfio, VFIO_RESMEM, 0, gpu_window_size(&gpu, VFIO_RESMEM));
+		res = vfio_map(&gpu.vfio, VFIO_RESMEM, 0, demo_size(VFIO_RESMEM));
 	story_line("mmap", "%s%s in %.1f ms", story_size(size), res ? " and resmem" : "",
 		   (ktap_now() - start) * 1000);
 	demo_place(use, 0, VFIO_USEMEM, "usemem, start");
@@ -190,14 +196,13 @@ static volatile char *demo_bytes(void)
 	if (!res)
 		return use;
 	demo_place(res, 0, VFIO_RESMEM, "resmem, start");
-	demo_place(res, gpu_window_size(&gpu, VFIO_RESMEM) - page, VFIO_RESMEM,
-		   "resmem, last page");
+	demo_place(res, demo_size(VFIO_RESMEM) - page, VFIO_RESMEM, "resmem, last page");
 	return use;
 }
 
 static void demo_tail(void)
 {
-	uint64_t size = gpu_window_size(&gpu, VFIO_USEMEM), bar = gpu.vfio.region[4].size;
+	uint64_t size = demo_size(VFIO_USEMEM), bar = gpu.vfio.region[4].size;
 	static unsigned char buf[MiB];
 
 	if (size == bar)
@@ -219,7 +224,7 @@ static void demo_reset(volatile char *p)
 
 	story_title("A reset");
 	*word = 0x5afe;
-	sim_fault(gpu.name, "training_ms", "1500");
+	sim_fault(gpu.name, "training_ms", "800");
 	sim_fault(gpu.name, "ras_events", "0");
 	start = ktap_now();
 	EQ(vfio_reset(&gpu.vfio), 0, "VFIO_DEVICE_RESET: errno");
@@ -257,7 +262,7 @@ int main(int argc, char **argv)
 	p = demo_bytes();
 	demo_tail();
 	demo_reset(p);
-	munmap((void *)(uintptr_t)p, gpu_window_size(&gpu, VFIO_USEMEM));
+	munmap((void *)(uintptr_t)p, demo_size(VFIO_USEMEM));
 	vfio_close(&gpu.vfio);
 	story_title("Up to here");
 	story_line("took", "%.1f s in the VM, %.1f s since it was switched on",

@@ -46,8 +46,8 @@ static void learn(void)
 			   "%15s %" SCNx64 " %" SCNx64 " %" SCNx64 " %" SCNx64 " %d", g->bdf,
 			   &g->device, &g->bar0, &g->memory, &g->bar1, &g->scrubbed) != 6)
 			break;
-		/* A part with a BAR1 of its own has no need for an uncached window. */
-		g->usemem = g->bar1 ? g->memory : GPU_USEMEM(g->memory);
+		/* Hopper's parts, 0x2340 to 0x237f, need an uncached window; later ones do not. */
+		g->usemem = g->device >= 0x2380 ? g->memory : GPU_USEMEM(g->memory);
 		g->resmem = g->memory - g->usemem;
 	}
 }
