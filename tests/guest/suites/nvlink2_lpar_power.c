@@ -206,32 +206,53 @@ static void P8_guest_refused(void)
 	nothing_out_of_turn();
 }
 
+/* Open with a guest that goes while the platform keeps it mapped to the GPU: the LPID that stays. */
+static unsigned int guest_stays(void)
+{
+	const char *const words[] = {nv.gpu.bdf, "unmap LPID", "-5", NULL};
+	struct power_guest g;
+	unsigned int lpid;
+	int mark;
+
+	guest_make(&g);
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
+	lpid = lpid_of(nv.gpu.bdf);
+	OK(lpid, "no LPID");
+	nvlink_platform_set("refuse", "unmap");
+	mark = util_log_mark();
+	power_close(&nv.gpu.vfio, &g);
+	guest_end(&g);
+	OK(util_log_has(mark, words), "the log does not say that it failed");
+	EQ(lpid_of(nv.gpu.bdf), lpid, "LPID of the GPU, closed");
+	return lpid;
+}
+
+/* Nobody opens such a GPU, with a guest or without, and the log says why. */
+static void guest_keeps_others_out(unsigned int lpid, struct power_guest *g, const char *what)
+{
+	const char *const words[] = {nv.gpu.bdf, "unmap LPID", "-5", NULL};
+	int mark = util_log_mark();
+
+	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, g), EBUSY, "%s: errno", what);
+	power_close(&nv.gpu.vfio, g);
+	OK(util_log_has(mark, words), "%s: the log does not say why", what);
+	EQ(lpid_of(nv.gpu.bdf), lpid, "%s: LPID of the GPU", what);
+}
+
 /* A guest that could not be taken from a GPU keeps it, and its number, until it can be. */
 static void guest_not_given_back(void)
 {
-	const char *const words[] = {"unmap LPID", "-5", NULL};
-	struct power_guest first, second;
+	struct power_guest second;
 	unsigned int lpid;
-	int mark;
 
 	nvlink_make(&nv, 0, &one_link);
 	nvlink_make(&other, 1, &next_link);
 	nvlink_bind(&nv);
 	nvlink_bind(&other);
-	guest_make(&first);
-	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &first), 0, "open with a guest");
-	lpid = lpid_of(nv.gpu.bdf);
-	nvlink_platform_set("refuse", "unmap");
-	mark = util_log_mark();
-	power_close(&nv.gpu.vfio, &first);
-	guest_end(&first);
-	OK(util_log_has(mark, words), "the log does not say that it failed");
-	EQ(lpid_of(nv.gpu.bdf), lpid, "LPID of the GPU, closed");
-	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, NULL), EBUSY, "open without a guest: errno");
-	power_close(&nv.gpu.vfio, NULL);
+	lpid = guest_stays();
+	guest_keeps_others_out(lpid, NULL, "open without a guest");
 	guest_make(&second);
-	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &second), EBUSY, "open with the next: errno");
-	power_close(&nv.gpu.vfio, &second);
+	guest_keeps_others_out(lpid, &second, "open with the next");
 	EQ(power_open(&other.gpu.vfio, other.gpu.bdf, 2, &second), 0, "another GPU");
 	OK(lpid_of(other.gpu.bdf) != lpid, "next guest has the first one's LPID %u", lpid);
 	nvlink_platform_set("refuse", "none");
@@ -246,14 +267,9 @@ static void guest_not_given_back(void)
 /* Nor does it when the device is unbound, which is the last that anybody can try. */
 static void guest_not_given_back_at_close(void)
 {
-	struct power_guest g;
-
-	guest_and_gpu(&g);
-	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
-	nvlink_platform_set("refuse", "unmap");
-	power_close(&nv.gpu.vfio, &g);
-	guest_end(&g);
-	OK(lpid_of(nv.gpu.bdf), "no LPID after a close that failed");
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+	guest_stays();
 	nvlink_platform_set("refuse", "none");
 	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
 	EQ(lpid_of(nv.gpu.bdf), 0, "LPID of the GPU, unbound");
@@ -263,27 +279,17 @@ static void guest_not_given_back_at_close(void)
 /* And when even that fails: the driver remembers, until the GPU is opened again. */
 static void guest_not_given_back_at_unbind(void)
 {
-	const char *const words[] = {nv.gpu.bdf, "unmap LPID", "-5", NULL};
-	struct power_guest g;
 	unsigned int lpid;
-	int mark;
 
-	guest_and_gpu(&g);
-	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, &g), 0, "open with a guest");
-	lpid = lpid_of(nv.gpu.bdf);
-	nvlink_platform_set("refuse", "unmap");
-	power_close(&nv.gpu.vfio, &g);
-	guest_end(&g);
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+	lpid = guest_stays();
 	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
 	EQ(pci_unbind(nv.bridge[0].bdf), 0, "unbind of the bridge");
 	EQ(lpid_of(nv.gpu.bdf), lpid, "LPID of the GPU, unbound");
 	EQ(pci_module_remove(NVLINK_DRIVER), EWOULDBLOCK, "removing the driver");
 	nvlink_bind(&nv);
-	mark = util_log_mark();
-	EQ(power_open(&nv.gpu.vfio, nv.gpu.bdf, 2, NULL), EBUSY, "open, bound anew: errno");
-	power_close(&nv.gpu.vfio, NULL);
-	OK(util_log_has(mark, words), "the log does not say why");
-	EQ(lpid_of(nv.gpu.bdf), lpid, "LPID of the GPU, bound anew");
+	guest_keeps_others_out(lpid, NULL, "open, bound anew");
 	/* Once more, for what was taken up is put down again. */
 	EQ(pci_unbind(nv.gpu.bdf), 0, "unbind");
 	nvlink_platform_set("refuse", "none");
