@@ -14,10 +14,11 @@
 
 #define FAIL_NTH     "/proc/thread-self/fail-nth"
 #define FAIL_DEBUGFS "/sys/kernel/debug/"
-/* In the quick round only each so many-th allocation fails, after the first. */
-#define QUICK_STRIDE 25
-#define QUICK_ALL    10
-#define LIMIT	     20000
+/* The most callers of an allocation that the kernel looks at. */
+#define DEPTH 32
+/* What /proc/modules has, at the most. */
+#define MODULES 128
+#define LIMIT	20000
 
 static void injection_set(const char *file, const char *format, unsigned long long value)
 {
@@ -50,7 +51,67 @@ static void injection_spares(const char *function)
 	fclose(f);
 	injection_set("reject-start", "0x%llx", start);
 	injection_set("reject-end", "0x%llx", start ? end : 0);
-	injection_set("stacktrace-depth", "%llu", 32);
+	injection_set("stacktrace-depth", "%llu", DEPTH);
+}
+
+/*
+ * A module's text, and nobody else's: from where /proc/modules has it to the end of all that the
+ * module has, which lies further away, or to the next module's text.
+ */
+struct text {
+	unsigned long long start, end;
+	bool ours;
+};
+
+static int text_order(const void *a, const void *b)
+{
+	const struct text *x = a, *y = b;
+
+	return (x->start > y->start) - (x->start < y->start);
+}
+
+/* Text of our modules, in order; neighbours are one. How many. */
+static int text_of_ours(struct text *text)
+{
+	static const char *const ours[] = {"vfio_coherent", "nvgrace_gpu_vfio_pci",
+					   "nvlink2_vfio_pci", "cohgpu_sim", "cohgpu_sim_power"};
+	unsigned long long size;
+	char name[64];
+	FILE *f = fopen("/proc/modules", "re");
+	int n = 0, spans = 0;
+
+	OK(f, "/proc/modules: %s", strerror(errno));
+	while (n < MODULES &&
+	       fscanf(f, "%63s %llu %*s %*s %*s %llx%*[^\n]", name, &size, &text[n].start) == 3) {
+		text[n].end = text[n].start + size;
+		text[n].ours = false;
+		for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+			text[n].ours |= !strcmp(name, ours[i]);
+		n++;
+	}
+	OK(n < MODULES && feof(f), "/proc/modules: not understood");
+	fclose(f);
+	qsort(text, (size_t)n, sizeof(*text), text_order);
+	for (int i = 0; i < n; i++) {
+		if (i + 1 < n && text[i].end > text[i + 1].start)
+			text[i].end = text[i + 1].start;
+		if (!text[i].ours)
+			continue;
+		if (i && text[i - 1].ours)
+			text[spans - 1].end = text[i].end;
+		else
+			text[spans++] = text[i];
+	}
+	OK(spans, "/proc/modules: none of ours");
+	return spans;
+}
+
+/* Only what has them among so many callers fails. */
+static void injection_requires(const struct text *text, unsigned int depth)
+{
+	injection_set("require-start", "0x%llx", text->start);
+	injection_set("require-end", "0x%llx", text->end);
+	injection_set("stacktrace-depth", "%llu", depth);
 }
 
 static void injection_on(void)
@@ -92,35 +153,62 @@ static bool run_failing(const struct failnth *op, int fd, unsigned int n, int *e
 	return false;
 }
 
+/* As it is meant: nothing fails. */
+static void run_sound(const struct failnth *op, unsigned int n)
+{
+	int err;
+
+	op->prepare();
+	err = op->run();
+	op->undo();
+	EQ(err, 0, "once more, after failure %u: errno", n);
+}
+
+/*
+ * How many there were to fail. In quick rounds that it works afterwards shows in the runs that come
+ * next: one that does not gets to no later place, and does not succeed in the end.
+ */
+static unsigned int run_all(const struct failnth *op, int fd)
+{
+	unsigned int n, failures = 0, errors = 0;
+	bool injected = true;
+	int err = 0;
+
+	for (n = 1; injected && n < LIMIT; n++) {
+		op->prepare();
+		injected = run_failing(op, fd, n, &err);
+		op->undo();
+		failures += injected;
+		errors += injected && err;
+		if (injected && !ktap_quick())
+			run_sound(op, n);
+	}
+	OK(!injected, "there is no end to it");
+	EQ(err, 0, "without a failure: errno");
+	ktap_diag("%u places to fail%s, %u errors", failures,
+		  ktap_quick() ? " in what our modules do" : "", errors);
+	return failures;
+}
+
 void failnth_every(const struct failnth *op)
 {
-	unsigned int stride = ktap_quick() ? QUICK_STRIDE : 1;
-	unsigned int n, failed = 0;
-	int fd, err;
+	struct text text[MODULES] = {{.end = ~0ULL}};
+	unsigned int failures = 0;
+	int fd, spans = 1;
 
 	injection_on();
 	injection_spares(op->spares);
 	fd = open(FAIL_NTH, O_RDWR | O_CLOEXEC);
 	OK(fd >= 0, FAIL_NTH ": %s", strerror(errno));
-	for (n = 1; n < LIMIT; n += n < QUICK_ALL ? 1 : stride) {
-		bool injected;
-
-		op->prepare();
-		injected = run_failing(op, fd, n, &err);
-		op->undo();
-		failed += err != 0;
-		if (!injected)
-			break;
-		op->prepare();
-		err = op->run();
-		op->undo();
-		EQ(err, 0, "once more, after failure %u: errno", n);
+	/* Loads what it needs. */
+	run_sound(op, 0);
+	if (ktap_quick())
+		spans = text_of_ours(text);
+	for (int i = 0; i < spans; i++) {
+		injection_requires(&text[i], ktap_quick() && op->depth ? op->depth : DEPTH);
+		failures += run_all(op, fd);
 	}
-	OK(n < LIMIT, "there is no end to it");
-	OK(n > 1 || op->may_need_nothing, "nothing was injected");
-	EQ(err, 0, "without a failure: errno");
-	ktap_diag("%u places to fail%s, %u errors", n - 1,
-		  stride > 1 ? " at most, some of them tried" : "", failed);
+	OK(failures || op->may_need_nothing, "nothing was injected");
 }
 
 int failnth_bind(const char *bdf)

@@ -4,6 +4,9 @@
  * its allocations, or copies to and from user space, fails, until it has no more of them. It may
  * fail then or not; afterwards it works. What it leaks or warns of is for the verdict to find.
  *
+ * Quick rounds leave out what the kernel does by itself: only those fail that have code of our
+ * modules among their callers, and each of those does.
+ *
  * The kernel must be built for it (FAULT_INJECTION); Debian's is not.
  */
 #ifndef FAILNTH_H
@@ -19,6 +22,8 @@
  * @spares: what must not fail, because the kernel itself has a WARN for it that nobody can keep
  *	    from coming: a PCI device that cannot be registered, a VFIO group without its node
  * @may_need_nothing: it may be that it has nothing that could fail
+ * @depth: in quick rounds our code must be among so many callers, of which the kernel's failing code
+ *	   and its allocator are three; 0: anywhere
  */
 struct failnth {
 	void (*prepare)(void);
@@ -26,6 +31,7 @@ struct failnth {
 	void (*undo)(void);
 	const char *spares;
 	bool may_need_nothing;
+	unsigned int depth;
 };
 
 /* In a case. What the operation has of its own must be there: pages that it touches first. */
