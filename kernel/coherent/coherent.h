@@ -225,7 +225,6 @@ struct coherent_window *coherent_find_window(struct coherent_device *cdev,
 void coherent_open(struct coherent_device *cdev);
 void coherent_close(struct coherent_device *cdev);
 bool coherent_answers(struct coherent_device *cdev);
-void coherent_zap_if_silent(struct coherent_device *cdev);
 ssize_t coherent_read(struct vfio_device *core_vdev, char __user *buf,
 		      size_t count, loff_t *ppos);
 ssize_t coherent_write(struct vfio_device *core_vdev, const char __user *buf,

@@ -42,6 +42,26 @@ static ssize_t coherent_config_power(struct coherent_device *cdev,
 	return done;
 }
 
+/* After what may have made the function silent: zap what the core has not. */
+static void coherent_config_silenced(struct coherent_device *cdev)
+{
+	unsigned int i;
+	bool answers;
+
+	down_read(&cdev->core.memory_lock);
+	answers = coherent_answers(cdev) && !cdev->core.pm_runtime_engaged;
+	up_read(&cdev->core.memory_lock);
+	for (i = 0; i < cdev->nr_windows && !answers; i++)
+		if (!coherent_inode_zapped(&cdev->windows[i]))
+			coherent_window_zap(&cdev->windows[i]);
+}
+
+/* Do @count bytes at @offset hold some of the register's two? */
+static bool coherent_config_holds(u64 offset, size_t count, u64 control)
+{
+	return offset < control + sizeof(u16) && offset + count > control;
+}
+
 /* How many bytes at @offset the core takes at a time. */
 static size_t coherent_config_chunk(u64 offset, size_t count)
 {
@@ -58,12 +78,18 @@ static ssize_t coherent_config_write_chunk(struct coherent_device *cdev,
 {
 	struct pci_dev *pdev = cdev->core.pdev;
 	u64 offset = *ppos & VFIO_PCI_OFFSET_MASK;
-	u64 control = pdev->pm_cap + PCI_PM_CTRL;
+	bool power = pdev->pm_cap &&
+		     coherent_config_holds(offset, count,
+					   pdev->pm_cap + PCI_PM_CTRL);
+	ssize_t done;
 
-	if (pdev->pm_cap && offset < control + sizeof(u16) &&
-	    offset + count > control)
-		return coherent_config_power(cdev, buf, count, ppos);
-	return vfio_pci_core_write(&cdev->core.vdev, buf, count, ppos);
+	if (power)
+		done = coherent_config_power(cdev, buf, count, ppos);
+	else
+		done = vfio_pci_core_write(&cdev->core.vdev, buf, count, ppos);
+	if (power || coherent_config_holds(offset, count, PCI_COMMAND))
+		coherent_config_silenced(cdev);
+	return done;
 }
 
 /**
@@ -93,7 +119,6 @@ ssize_t coherent_config_write(struct coherent_device *cdev,
 			break;
 		done += ret;
 	}
-	coherent_zap_if_silent(cdev);
 	return done ?: ret;
 }
 COHERENT_EXPORT(coherent_config_write);

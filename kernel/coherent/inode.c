@@ -24,6 +24,12 @@ void coherent_inode_adopt(struct coherent_device *cdev,
 {
 }
 
+/* Does the core zap it when it makes the function silent? All in BARs' places. */
+bool coherent_inode_zapped(const struct coherent_window *window)
+{
+	return !window->region;
+}
+
 #else
 
 /*
@@ -93,6 +99,11 @@ void coherent_inode_adopt(struct coherent_device *cdev,
 			  struct vm_area_struct *vma)
 {
 	WRITE_ONCE(vma->vm_file->f_mapping, cdev->mapping->i_mapping);
+}
+
+bool coherent_inode_zapped(const struct coherent_window *window)
+{
+	return false;
 }
 
 #endif

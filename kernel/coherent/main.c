@@ -196,27 +196,6 @@ void coherent_zap(struct coherent_device *cdev)
 }
 
 /**
- * coherent_zap_if_silent() - after what may have made the function silent
- * @cdev: the device, open
- *
- * Cores that find mappings by their inode have zapped those in the places of
- * BARs already.
- */
-void coherent_zap_if_silent(struct coherent_device *cdev)
-{
-	bool answers;
-
-	if (!cdev->nr_windows)
-		return;
-	down_read(&cdev->core.memory_lock);
-	answers = coherent_answers(cdev) && !cdev->core.pm_runtime_engaged;
-	up_read(&cdev->core.memory_lock);
-	if (!answers)
-		coherent_zap(cdev);
-}
-COHERENT_EXPORT(coherent_zap_if_silent);
-
-/**
  * coherent_read() - a &vfio_device_ops.read
  * @core_vdev: the device
  * @buf: where the bytes go

@@ -9,8 +9,10 @@
  * A fault inserts as much as it can: one huge entry where kernel, alignment and
  * VMA allow it, else a batch of small ones around the faulting address, so that
  * a window mapped at an address that is not congruent to its physical one does
- * not take a fault for every page. Memory that must not be prefetched goes in
- * page by page, as it is touched, for a CPU may read ahead in what is mapped.
+ * not take a fault for every page. The first fault in a page table inserts a few,
+ * for it may be the only one; the next shows that it is not, and inserts many.
+ * Memory that must not be prefetched goes in page by page, as it is touched, for
+ * a CPU may read ahead in what is mapped.
  *
  * A batch stays within one page table, and where modules can write entries, it
  * is written under one lock, from the entry of the page that was touched. That
@@ -28,7 +30,8 @@
 #include "coherent/trace.h"
 #include "coherent/window.h"
 
-/* Small entries that one fault inserts at most, a power of two. */
+/* Small entries that a fault inserts at most, powers of two. */
+#define COHERENT_BATCH_FIRST 16
 #define COHERENT_BATCH 512
 
 #define COHERENT_PGOFF_MASK (VFIO_PCI_OFFSET_MASK >> PAGE_SHIFT)
@@ -73,13 +76,13 @@ struct coherent_mmap_around {
 	unsigned long end;
 };
 
-/* Empty entries from @pte on, of @nr. */
+/* Empty entries from @pte on, of @nr. Nothing of an empty one is in its neighbours. */
 static unsigned int coherent_mmap_empty(pte_t *pte, unsigned int nr)
 {
 	unsigned int i;
 
 	for (i = 0; i < nr; i++)
-		if (!pte_none(ptep_get(pte + i)))
+		if (!pte_none(READ_ONCE(pte[i])))
 			break;
 	return i;
 }
@@ -150,12 +153,13 @@ static int coherent_mmap_insert_around(struct vm_fault *vmf,
 
 #endif
 
-/* One small entry at the faulting address, then its neighbours. */
-static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf)
+/* One small entry at the faulting address, then its neighbours, @nr with them. */
+static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf,
+					     unsigned int nr)
 {
 	struct vm_area_struct *vma = vmf->vma;
 	struct coherent_window *window = vma->vm_private_data;
-	unsigned long bytes = min(COHERENT_BATCH * PAGE_SIZE, PMD_SIZE);
+	unsigned long bytes = min(nr * PAGE_SIZE, PMD_SIZE);
 	unsigned long first = rounddown(vmf->address, bytes);
 	unsigned long start = max(vma->vm_start, first);
 	unsigned long end = min(vma->vm_end, first + bytes);
@@ -220,7 +224,7 @@ static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
 	vm_fault_t ret;
 
 	if (!order && coherent_mmap_has_table(vmf))
-		return coherent_mmap_insert_batch(vmf);
+		return coherent_mmap_insert_batch(vmf, COHERENT_BATCH);
 
 	mutex_lock(&cdev->table_lock);
 	if (order)
@@ -228,7 +232,7 @@ static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
 	else if (pmd_leaf(READ_ONCE(*vmf->pmd)))
 		ret = VM_FAULT_NOPAGE;
 	else
-		ret = coherent_mmap_insert_batch(vmf);
+		ret = coherent_mmap_insert_batch(vmf, COHERENT_BATCH_FIRST);
 	mutex_unlock(&cdev->table_lock);
 	return ret;
 }

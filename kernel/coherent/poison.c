@@ -177,12 +177,17 @@ void coherent_window_unwatch(struct coherent_window *window)
 	window->watch = NULL;
 }
 
-/* Bytes from @offset on, at most @length, before the first that failed. */
+/*
+ * Bytes from @offset on, at most @length, before the first that failed. In the
+ * gate, a failure that this does not see yet waits with its work for the caller.
+ */
 u64 coherent_window_clean(struct coherent_window *window, u64 offset,
 			  u64 length)
 {
 	unsigned long flags;
 
+	if (!READ_ONCE(window->poison.nr))
+		return length;
 	raw_spin_lock_irqsave(&window->poison_lock, flags);
 	length = coherent_poison_clean(&window->poison, offset, length);
 	raw_spin_unlock_irqrestore(&window->poison_lock, flags);

@@ -93,14 +93,16 @@ static int coherent_ready_look_past_gate(struct coherent_device *cdev,
  */
 int coherent_ready_poll(struct coherent_device *cdev)
 {
-	enum coherent_ready_state state = coherent_ready_now(cdev);
-	u64 generation = coherent_ready_generation(cdev);
+	u64 generation;
 	u32 holding = 0;
 	int ret;
 
 	lockdep_assert_held(&cdev->core.memory_lock);
 
-	if (state == COHERENT_READY_YES || generation & 1)
+	if (coherent_ready_now(cdev) == COHERENT_READY_YES)
+		return 0;
+	generation = coherent_ready_generation(cdev);
+	if (generation & 1)
 		return 0;
 
 	ret = coherent_ready_look_past_gate(cdev, &holding);

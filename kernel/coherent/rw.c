@@ -11,8 +11,8 @@
  *	user buffer <-- no lock --> bounce buffer <-- locks --> window
  *
  * The first is for memory that may be copied in any width: it goes as far as
- * the buffer is there. If any byte is missed, by the buffer or by a load that
- * failed, the whole block goes the second way, which faults the buffer in and
+ * the buffer is there. Where it does not get anywhere, for the buffer or for a
+ * load that failed, a block goes the second way, which faults the buffer in and
  * tells the two apart. So what a failing write counted is written, and of the
  * block that failed perhaps more. Registers and uncached memory, which want
  * accesses of defined width, and memory without views go the second way only.
@@ -29,6 +29,7 @@
 
 #include "coherent/window.h"
 
+#define COHERENT_BLOCK_DIRECT SZ_1M
 #define COHERENT_BLOCK SZ_64K
 #define COHERENT_BLOCK_SMALL 64
 
@@ -82,9 +83,23 @@ static int coherent_rw_make_view(struct coherent_window *window, u64 offset)
 	return ret;
 }
 
+/* As far as the buffer is there, which shortens the block. */
+static int coherent_rw_direct(struct coherent_window *window,
+			      struct coherent_rw_block *block)
+{
+	size_t missed = coherent_window_copy_user(window, block->offset,
+						  block->buf, block->count,
+						  block->write);
+
+	if (missed == block->count)
+		return COHERENT_RW_MISSED;
+	block->count -= missed;
+	return 0;
+}
+
 /* Return: 0, a COHERENT_RW_ reason to try again, or an error. */
 static int coherent_rw_try(struct coherent_window *window,
-			   const struct coherent_rw_block *block)
+			   struct coherent_rw_block *block)
 {
 	struct coherent_device *cdev = window->cdev;
 	u64 offset = block->offset;
@@ -105,9 +120,8 @@ static int coherent_rw_try(struct coherent_window *window,
 	else if (block->bounce)
 		ret = coherent_window_copy(window, offset, block->bounce,
 					   block->count, block->write);
-	else if (coherent_window_copy_user(window, offset, block->buf,
-					   block->count, block->write))
-		ret = COHERENT_RW_MISSED;
+	else
+		ret = coherent_rw_direct(window, block);
 	up_read(&cdev->gate);
 	up_read(&cdev->core.memory_lock);
 	return ret;
@@ -115,7 +129,7 @@ static int coherent_rw_try(struct coherent_window *window,
 
 /* Return: 0, COHERENT_RW_MISSED if it was to go directly, or an error. */
 static int coherent_rw_move(struct coherent_window *window,
-			    const struct coherent_rw_block *block)
+			    struct coherent_rw_block *block)
 {
 	int ret;
 
@@ -132,29 +146,49 @@ static int coherent_rw_move(struct coherent_window *window,
 	}
 }
 
-/* Move a block through its bounce buffer, less of it where the buffer ends. */
+/*
+ * Move a block through its bounce buffer.
+ * Return: 0; -EFAULT where the user's buffer ends, which shortens the block; or
+ * another error.
+ */
 static int coherent_rw_bounce(struct coherent_window *window,
 			      struct coherent_rw_block *block)
 {
+	size_t missed = 0;
 	int ret = 0;
 
 	if (block->write)
-		block->count -= copy_from_user(block->bounce, block->buf,
-					       block->count);
+		missed = copy_from_user(block->bounce, block->buf,
+					block->count);
+	block->count -= missed;
 	if (block->count)
 		ret = coherent_rw_move(window, block);
-	if (!ret && !block->write)
-		block->count -= copy_to_user(block->buf, block->bounce,
-					     block->count);
-	return ret;
+	if (ret)
+		return ret;
+	if (!block->write) {
+		missed = copy_to_user(block->buf, block->bounce, block->count);
+		block->count -= missed;
+	}
+	return missed ? -EFAULT : 0;
+}
+
+/* How much from @offset on, of @count bytes, is one block: in one view, and good. */
+static size_t coherent_rw_block_bytes(struct coherent_window *window,
+				      u64 offset, size_t count)
+{
+	count = coherent_window_reach(window, offset, count);
+	/* Starting with what failed, it is for the block to refuse. */
+	return coherent_window_clean(window, offset, count) ?: count;
 }
 
 static ssize_t coherent_rw_memory(struct coherent_window *window,
 				  char __user *buf, size_t count, u64 offset,
 				  bool write)
 {
+	bool direct = coherent_window_direct(window);
+	size_t most = direct ? COHERENT_BLOCK_DIRECT : COHERENT_BLOCK;
 	u8 small[COHERENT_BLOCK_SMALL];
-	void *large = NULL;
+	void *bounce = count > sizeof(small) ? NULL : small;
 	size_t done = 0;
 	int ret = 0;
 
@@ -162,39 +196,36 @@ static ssize_t coherent_rw_memory(struct coherent_window *window,
 		struct coherent_rw_block block = {
 			.offset = offset + done,
 			.buf = buf + done,
+			.count = coherent_rw_block_bytes(window, offset + done,
+							 min(count - done,
+							     most)),
 			.write = write,
 		};
-		size_t now = min_t(size_t, count - done, COHERENT_BLOCK);
 
-		now = coherent_window_reach(window, offset + done, now);
-		/* Up to what failed; starting there, it is for the block to refuse. */
-		now = coherent_window_clean(window, offset + done, now) ?: now;
-		block.count = now;
 		ret = COHERENT_RW_MISSED;
-		if (coherent_window_direct(window))
+		if (direct)
 			ret = coherent_rw_move(window, &block);
 		if (ret == COHERENT_RW_MISSED) {
-			if (count > sizeof(small) && !large)
-				large = kvmalloc(min_t(size_t, count,
-						       COHERENT_BLOCK),
-						 GFP_KERNEL_ACCOUNT);
-			block.bounce = count > sizeof(small) ? large : small;
-			ret = block.bounce ?
-				      coherent_rw_bounce(window, &block) :
-				      -ENOMEM;
+			block.count = min_t(size_t, block.count,
+					    COHERENT_BLOCK);
+			if (!bounce)
+				bounce = kvmalloc(min_t(size_t, count,
+							COHERENT_BLOCK),
+						  GFP_KERNEL_ACCOUNT);
+			block.bounce = bounce;
+			ret = bounce ? coherent_rw_bounce(window, &block) :
+				       -ENOMEM;
 		}
-		if (ret)
+		if (ret && ret != -EFAULT)
 			break;
 		done += block.count;
-
-		if (block.count < now)
-			ret = -EFAULT;
-		else if (fatal_signal_pending(current))
+		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 		cond_resched();
 	}
 
-	kvfree(large);
+	if (bounce != small)
+		kvfree(bounce);
 	return done ?: ret;
 }
 
@@ -268,11 +299,8 @@ ssize_t coherent_window_rw(struct coherent_window *window, char __user *buf,
 	if (only && (count != only || offset % only))
 		return -EINVAL;
 
-	if (down_read_killable(&core->memory_lock))
-		return -EINTR;
+	/* Who enters low power after this look forgets what is known when done. */
 	low_power = core->pm_runtime_engaged;
-	up_read(&core->memory_lock);
-
 	ret = pm_runtime_resume_and_get(&core->pdev->dev);
 	if (ret) {
 		pci_info_ratelimited(core->pdev,

@@ -70,5 +70,6 @@ int coherent_inode_get(struct coherent_device *cdev);
 void coherent_inode_put(struct coherent_device *cdev);
 void coherent_inode_adopt(struct coherent_device *cdev,
 			  struct vm_area_struct *vma);
+bool coherent_inode_zapped(const struct coherent_window *window);
 
 #endif /* COHERENT_WINDOW_H */

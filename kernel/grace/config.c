@@ -98,6 +98,13 @@ static ssize_t nvgrace_config_core_rw(struct nvgrace_device *nvdev,
 	return vfio_pci_core_read(&cdev->core.vdev, buf, count, ppos);
 }
 
+/* An access beside the registers is the core's alone, and most are. */
+static bool nvgrace_config_beside(u64 offset, size_t count)
+{
+	return offset >= PCI_BASE_ADDRESS_4 + COHERENT_BAR_BYTES ||
+	       offset + count <= PCI_BASE_ADDRESS_2;
+}
+
 /* One piece; moves *@ppos by what was done. */
 static ssize_t nvgrace_config_piece(struct nvgrace_device *nvdev,
 				    char __user *buf, size_t count,
@@ -124,6 +131,11 @@ ssize_t nvgrace_config_rw(struct nvgrace_device *nvdev, char __user *buf,
 			  size_t count, loff_t *ppos, bool write)
 {
 	size_t done = 0;
+
+	if (nvgrace_config_beside(*ppos & VFIO_PCI_OFFSET_MASK, count)) {
+		coherent_woken(&nvdev->coherent);
+		return nvgrace_config_core_rw(nvdev, buf, count, ppos, write);
+	}
 
 	while (done < count) {
 		size_t piece = coherent_span_piece(*ppos & VFIO_PCI_OFFSET_MASK,

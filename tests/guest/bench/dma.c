@@ -37,19 +37,14 @@ void bench_dma(struct bench *b)
 {
 	struct vfio_dev *dev = &b->gpu.vfio;
 	uint64_t size = gpu_window_size(&b->gpu, VFIO_USEMEM);
-	char *room;
+	char *map;
 
 	if (size > DMA_SIZE)
 		size = DMA_SIZE;
 	vfio_open(dev, b->gpu.bdf);
 	vfio_memory_enable(dev, true);
-	room = mmap(NULL, size + 2 * GiB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-		    -1, 0);
-	room = (char *)(((uintptr_t)room + GiB - 1) & ~(GiB - 1));
-	OK(mmap(room, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, dev->fd,
-		dev->region[VFIO_USEMEM].offset) == room,
-	   "mmap");
-	dma_map(b, room, size);
-	munmap(room, size);
+	map = vfio_map_aligned(dev, VFIO_USEMEM, 0, size, GiB, 0);
+	dma_map(b, map, size);
+	munmap(map, size);
 	vfio_close(dev);
 }

@@ -344,6 +344,23 @@ void *vfio_map(const struct vfio_dev *v, int index, uint64_t off, size_t n)
 	return p;
 }
 
+void *vfio_map_aligned(const struct vfio_dev *v, int index, uint64_t off, size_t n, size_t align,
+		       size_t skew)
+{
+	char *room = mmap(NULL, n + 2 * align, PROT_NONE,
+			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	char *at = (char *)(((uintptr_t)room + align - 1) & ~(align - 1)) + skew;
+	void *p;
+
+	OK(room != MAP_FAILED, "%s: room for %zu", v->bdf, n + 2 * align);
+	munmap(room, n + 2 * align);
+	p = mmap(at, n, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, v->fd,
+		 vfio_pos(v, index, off));
+	OK(p == at, "%s: mmap of %zu at region %d + 0x%llx: %s", v->bdf, n, index,
+	   (unsigned long long)off, strerror(errno));
+	return p;
+}
+
 int vfio_map_errno(const struct vfio_dev *v, int index, uint64_t off, size_t n, int prot, int flags)
 {
 	void *p = mmap(NULL, n, prot, flags, v->fd, vfio_pos(v, index, off));

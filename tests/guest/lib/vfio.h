@@ -83,6 +83,9 @@ int vfio_hot_reset_by(const struct vfio_dev *v, int group); /* -1: an iommufd's 
 void vfio_flr(const struct vfio_dev *v);		    /* through the PCIe capability */
 
 void *vfio_map(const struct vfio_dev *v, int index, uint64_t off, size_t n); /* fails the case */
+/* The same where the address is @skew more than a multiple of @align, a power of two. */
+void *vfio_map_aligned(const struct vfio_dev *v, int index, uint64_t off, size_t n, size_t align,
+		       size_t skew);
 /* 0 or the errno of this mmap; a mapping that succeeds is undone. */
 int vfio_map_errno(const struct vfio_dev *v, int index, uint64_t off, size_t n, int prot,
 		   int flags);

@@ -480,15 +480,10 @@ static void first_touch_by_many(void)
 	const char *const words[] = {"VM_FAULT_OOM leaked", NULL};
 	const size_t len = 32 * MiB, huge = 2 * MiB;
 	int log = util_log_mark();
-	char *room, *p;
+	char *p;
 
 	gpu_tiny(&gpu);
-	room = mmap(NULL, len + huge, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-		    0);
-	p = (char *)(((uintptr_t)room + huge - 1) & ~(huge - 1));
-	OK(mmap(p, len, PROT_READ, MAP_SHARED | MAP_FIXED, gpu.vfio.fd,
-		gpu.vfio.region[VFIO_USEMEM].offset) == p,
-	   "mmap");
+	p = vfio_map_aligned(&gpu.vfio, VFIO_USEMEM, 0, len, huge, 0);
 	for (int round = 0; round < (ktap_quick() ? 10 : 100); round++) {
 		pid_t pid;
 

@@ -331,109 +331,6 @@ static void G3_pwritev(void)
 	rw_vectored((int)ktap_arg(), true);
 }
 
-/* Two mapped parts, the second one gone: @have bytes are there. */
-static unsigned char *rw_cliff(size_t have)
-{
-	size_t page = util_page(), size = (have + page - 1) / page * page;
-	unsigned char *map = mmap(NULL, size + 16 * page, PROT_READ | PROT_WRITE,
-				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	OK(map != MAP_FAILED && !munmap(map + size, 16 * page), "mmap");
-	return map + size - have;
-}
-
-/* What a copy says it did, of @have bytes; the processor's copy may be a cache line short. */
-static void rw_nearly(ssize_t r, size_t have, const char *what)
-{
-	OK(r > 0 && r <= (ssize_t)have && r + 64 > (ssize_t)have,
-	   "%s with %zu bytes mapped: expected as many, got %zd", what, have, r);
-}
-
-/* A fault part-way: the bytes done so far, and they are right. */
-static void faulting_buffer(void)
-{
-	static const size_t have[] = {1, 8, 4096, 100000, 1 << 20};
-	static unsigned char got[1 << 20], before[1 << 20];
-	int index = (int)ktap_arg();
-	uint64_t at = 2 * MiB;
-
-	gpu_tiny(&gpu);
-	for (size_t i = 0; i < ARRAY_LEN(have); i++) {
-		uint64_t dev = gpu_window(&gpu, index) + at;
-		unsigned char *cliff = rw_cliff(have[i]);
-		ssize_t r;
-
-		ktap_fill(before, have[i], i);
-		sim_mem_write(gpu.name, dev, before, have[i]);
-		r = vfio_read(&gpu.vfio, index, at, cliff, have[i] + 16);
-		rw_nearly(r, have[i], "read");
-		BYTES(cliff, before, r, "read with %zu bytes mapped", have[i]);
-
-		ktap_fill(cliff, have[i], i + 100);
-		r = vfio_write(&gpu.vfio, index, at, cliff, have[i] + 16);
-		rw_nearly(r, have[i], "write");
-		sim_mem_read(gpu.name, dev, got, have[i]);
-		BYTES(got, cliff, r, "write with %zu bytes mapped", have[i]);
-	}
-}
-
-/* The same where the memory ends: ones that were given count. */
-static void faulting_buffer_tail(void)
-{
-	static const size_t have[] = {1, 4096, 100000};
-	static unsigned char ones[100000];
-
-	gpu_open(&gpu, &gpu_tails);
-	memset(ones, 0xff, sizeof(ones));
-	for (size_t w = 0; w < ARRAY_LEN(rw_windows); w++) {
-		for (size_t i = 0; i < ARRAY_LEN(have); i++) {
-			unsigned char *cliff = rw_cliff(have[i]);
-			uint64_t end = gpu_window_size(&gpu, rw_windows[w]);
-			ssize_t r = vfio_read(&gpu.vfio, rw_windows[w], end, cliff, have[i] + 16);
-
-			rw_nearly(r, have[i], "read of the tail");
-			BYTES(cliff, ones, r, "tail with %zu bytes mapped", have[i]);
-		}
-	}
-}
-
-static void faulting_buffer_at_once(void)
-{
-	unsigned char was[64], got[64], *cliff = rw_cliff(0);
-
-	gpu_open(&gpu, &gpu_tails);
-	for (size_t w = 0; w < ARRAY_LEN(rw_windows); w++) {
-		int index = rw_windows[w];
-		uint64_t dev = gpu_window(&gpu, index);
-
-		ktap_fill(was, sizeof(was), w);
-		sim_mem_write(gpu.name, dev, was, sizeof(was));
-		EQ(vfio_read(&gpu.vfio, index, 0, cliff, 32), -EFAULT, "read");
-		EQ(vfio_write(&gpu.vfio, index, 0, cliff, 32), -EFAULT, "write");
-		EQ(vfio_read(&gpu.vfio, index, gpu_window_size(&gpu, index), cliff, 32), -EFAULT,
-		   "read of the tail");
-		sim_mem_read(gpu.name, dev, got, sizeof(got));
-		BYTES(got, was, sizeof(was), "memory after a write that faulted");
-	}
-}
-
-/* Errors on the way give back what they took. */
-static void failing_leaves_nothing(void)
-{
-	const size_t n = 64 * KiB;
-	unsigned char *cliff = rw_cliff(0);
-	long long before, after;
-
-	gpu_tiny(&gpu);
-	before = util_field("/proc/meminfo", "SUnreclaim");
-	for (int i = 0; i < 200; i++) {
-		EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, cliff, n), -EFAULT, "read");
-		EQ(vfio_write(&gpu.vfio, VFIO_USEMEM, 0, cliff, n), -EFAULT, "write");
-	}
-	after = util_field("/proc/meminfo", "SUnreclaim");
-	OK(after - before < 4096, "SUnreclaim: %lld KiB before, %lld after", before, after);
-}
-
 /* The file position: read() and readv() go on where they ended, in the first region. */
 static void position_moves_by_count(void)
 {
@@ -563,8 +460,6 @@ static void kill_in_memory_read(void)
 static const struct ktap_case cases[] = {
 	KTAP_CASE(agrees_with_device),
 	KTAP_CASE(widths_and_alignments),
-	KTAP_CASE_ARG("faulting_buffer_usemem", faulting_buffer, VFIO_USEMEM),
-	KTAP_CASE_ARG("faulting_buffer_resmem", faulting_buffer, VFIO_RESMEM),
 	KTAP_CASE(position_moves_by_count),
 	KTAP_CASE_ARG("bar_end_without_tail", bar_end, 0),
 	KTAP_CASE_ARG("bar_end_with_tail", bar_end, 1),
@@ -579,9 +474,6 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("G3_preadv_resmem", G3_preadv, VFIO_RESMEM),
 	KTAP_CASE_ARG("G3_pwritev_usemem", G3_pwritev, VFIO_USEMEM),
 	KTAP_CASE_ARG("G3_pwritev_resmem", G3_pwritev, VFIO_RESMEM),
-	KTAP_CASE(faulting_buffer_tail),
-	KTAP_CASE(faulting_buffer_at_once),
-	KTAP_CASE(failing_leaves_nothing),
 	KTAP_CASE(agrees_with_device_96g),
 	KTAP_CASE(G12_tail_64M),
 	KTAP_CASE_FULL("G12_tail_8G", G12_tail_8G, 0, 180),

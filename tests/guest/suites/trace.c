@@ -94,7 +94,7 @@ static void huge_fault(void)
 	size_t huge = tr_huge(), len = 4 * huge;
 	const char *const huge_words[] = {"coherent_fault", gpu.bdf, "result 0x100", NULL};
 	unsigned int order = 0;
-	char line[256], *room, *p;
+	char line[256], *p;
 
 	if (!huge)
 		ktap_skip("this kernel maps such memory in small pages only");
@@ -102,12 +102,7 @@ static void huge_fault(void)
 		order++;
 	gpu_open_preset(&gpu, "gh200-96");
 	trace_start("coherent/coherent_fault");
-	room = mmap(NULL, len + huge, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-		    0);
-	p = (char *)(((uintptr_t)room + huge - 1) & ~(huge - 1));
-	OK(mmap(p, len, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, gpu.vfio.fd,
-		gpu.vfio.region[VFIO_USEMEM].offset) == p,
-	   "mmap");
+	p = vfio_map_aligned(&gpu.vfio, VFIO_USEMEM, 0, len, huge, 0);
 	for (size_t at = 0; at < len; at += huge / 4)
 		EQ(vfio_touch_write(p + at, at), 0, "signal");
 	EQ(trace_lines(huge_words, line, sizeof(line)), 4, "faults for 4 huge pages; the last: %s",
@@ -131,17 +126,13 @@ static void gigantic_fault(void)
 {
 	const char *const words[] = {"coherent_fault", gpu.bdf, "result 0x100", NULL};
 	const char *arch = getenv("COHGPU_ARCH");
-	char line[256], *room, *p;
+	char line[256], *p;
 
 	if (!tr_huge() || strcmp(arch, "amd64"))
 		ktap_skip("this kernel has no entries of 1 GiB for such memory");
 	gpu_open_preset(&gpu, "gh200-96");
 	trace_start("coherent/coherent_fault");
-	room = mmap(NULL, 3 * GiB, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	p = (char *)(((uintptr_t)room + GiB - 1) & ~(GiB - 1));
-	OK(mmap(p, 2 * GiB, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, gpu.vfio.fd,
-		gpu.vfio.region[VFIO_USEMEM].offset) == p,
-	   "mmap");
+	p = vfio_map_aligned(&gpu.vfio, VFIO_USEMEM, 0, 2 * GiB, GiB, 0);
 	for (uint64_t at = 0; at < 2 * GiB; at += 256 * MiB)
 		EQ(vfio_touch_write(p + at, at), 0, "signal");
 	EQ(trace_lines(words, line, sizeof(line)), 2, "faults for 2 GiB; the last: %s", line);
