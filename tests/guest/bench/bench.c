@@ -14,6 +14,7 @@ static double bench_clock(clockid_t id)
 
 void bench_start(struct bench_cost *cost)
 {
+	cost->from = bench_profile_start();
 	cost->elapsed = bench_clock(CLOCK_MONOTONIC_RAW);
 	cost->cpu = bench_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
@@ -22,12 +23,14 @@ void bench_stop(struct bench_cost *cost)
 {
 	cost->cpu = bench_clock(CLOCK_PROCESS_CPUTIME_ID) - cost->cpu;
 	cost->elapsed = bench_clock(CLOCK_MONOTONIC_RAW) - cost->elapsed;
+	cost->to = bench_profile_stop();
 }
 
 void bench_add(struct bench_cost *sum, const struct bench_cost *more)
 {
 	sum->elapsed += more->elapsed;
 	sum->cpu += more->cpu;
+	sum->to = more->to;
 }
 
 static int bench_cheaper(const void *a, const void *b)
@@ -43,12 +46,11 @@ struct bench_cost bench_middle(struct bench_cost *costs, int n)
 	return costs[(n - 1) / 2];
 }
 
-void bench_run(const struct bench *b, const struct bench_op *op, void (*fn)(void *), void *arg)
+/* What the middle one of its rounds takes, by the operation. */
+static struct bench_cost bench_rounds(const struct bench_op *op, void (*fn)(void *), void *arg)
 {
-	struct bench_cost costs[BENCH_ROUNDS], middle;
+	struct bench_cost costs[BENCH_ROUNDS];
 
-	/* What happens once only is not what the operation costs. */
-	fn(arg);
 	for (int round = 0; round < op->rounds; round++) {
 		bench_start(&costs[round]);
 		for (int i = 0; i < op->times; i++)
@@ -57,8 +59,23 @@ void bench_run(const struct bench *b, const struct bench_op *op, void (*fn)(void
 		costs[round].elapsed /= op->times;
 		costs[round].cpu /= op->times;
 	}
-	middle = bench_middle(costs, op->rounds);
-	bench_print(b, op->name, op->size, &middle);
+	return bench_middle(costs, op->rounds);
+}
+
+void bench_run(const struct bench *b, const struct bench_op *op, void (*fn)(void *), void *arg)
+{
+	struct bench_cost cost;
+	size_t first;
+
+	/* What happens once only is not what the operation costs. */
+	fn(arg);
+	first = bench_profile_count();
+	do
+		cost = bench_rounds(op, fn, arg);
+	while (!bench_profile_enough(bench_profile_count() - first));
+	cost.from = first;
+	cost.to = bench_profile_count();
+	bench_print(b, op->name, op->size, &cost);
 }
 
 void bench_print(const struct bench *b, const char *op, uint64_t size,
@@ -66,6 +83,7 @@ void bench_print(const struct bench *b, const char *op, uint64_t size,
 {
 	printf("cost %s %llu %s %.1f %.1f\n", op, (unsigned long long)size, b->who, cost->elapsed,
 	       cost->cpu);
+	bench_profile_print(b, op, size, cost);
 }
 
 void bench_print_bytes(const struct bench *b, const char *op, uint64_t size, long long bytes)

@@ -9,6 +9,7 @@
  *	bytes OPERATION SIZE DRIVER BYTES	of page tables
  *	hold OPERATION SIZE DRIVER NS		for which it holds mmap_lock at most
  *	no OPERATION SIZE DRIVER REASON		not to be had of this driver
+ *	where OPERATION SIZE DRIVER PERCENT FUNCTION	of its instructions; with BENCH_PERIOD
  */
 #ifndef BENCH_H
 #define BENCH_H
@@ -25,6 +26,7 @@ struct bench {
 
 struct bench_cost {
 	double elapsed, cpu;
+	size_t from, to; /* samples of where the CPU was meanwhile */
 };
 
 struct bench_op {
@@ -54,6 +56,19 @@ void bench_print_no(const struct bench *b, const char *op, uint64_t size, const 
  */
 void bench_hold_start(void);
 void bench_hold_stop(const struct bench *b, const char *op, uint64_t size);
+
+/*
+ * Where the CPU is between bench_start() and bench_stop(): with the variable BENCH_PERIOD, every so
+ * many nanoseconds (the kernel takes no less than 10,000) its function is noted. The figures of such
+ * a run have the noting in them. What was noted is numbered, and start and stop return the number.
+ */
+void bench_profile_open(void);
+size_t bench_profile_start(void);
+size_t bench_profile_stop(void);
+size_t bench_profile_count(void);
+bool bench_profile_enough(size_t samples);
+void bench_profile_print(const struct bench *b, const char *op, uint64_t size,
+			 const struct bench_cost *cost);
 
 /* The questions. */
 void bench_config(struct bench *b);

@@ -41,6 +41,7 @@ int main(int argc, char **argv)
 	snprintf(size, sizeof(size), "%luG", gib + 1);
 	b.who = argv[1];
 	b.quick = ktap_quick();
+	bench_profile_open();
 	gpu_fresh(&b.gpu, &want);
 	pci_bind(b.gpu.bdf, pci_driver_name());
 	for (size_t i = 0; i < ARRAY_LEN(bench_questions); i++) {
