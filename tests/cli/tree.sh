@@ -100,6 +100,12 @@ memory_of() {
 	put "$at/resmem_base" "$(printf '%#x' $(($3 ? $4 + $2 : 0)))"
 }
 
+# not_ready_line BDF: what our driver logs of a wait that failed, as /dev/kmsg has it.
+not_ready_line() {
+	printf '3,1204,1834567890,-;%s %s: coherent memory not ready after 30 s: C2C link (BAR0+0x1498) up, HBM training (BAR0+0x200bc) not done (0xff, 0x3; both must be 0xff)' \
+		$GRACE "$1"
+}
+
 # resource_of BDF START SIZE: BAR0 only, 64-bit.
 resource_of() {
 	{

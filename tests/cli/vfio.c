@@ -9,6 +9,7 @@
  * VFIO_STEPS=F    the number of calls is left in file F
  * VFIO_KERNEL=old has no iommufd and no dma-buf
  * VFIO_LOST=1     what is mapped cannot be touched
+ * VFIO_DEAD=1     nor can it be read: what is not config space fails with EIO
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -303,10 +304,22 @@ int close(int fd)
 	return syscall(SYS_close, fd);
 }
 
+ssize_t pread64(int fd, void *buf, size_t size, off_t offset)
+{
+	bool dead = fd >= 0 && fd < FDS && kinds[fd] == DEVICE && *setting("VFIO_DEAD");
+
+	if (dead && offset >> SHIFT != VFIO_PCI_CONFIG_REGION_INDEX) {
+		errno = EIO;
+		return -1;
+	}
+	return syscall(SYS_pread64, fd, buf, size, offset);
+}
+
 /* Memory that went away is a mapping behind the file's end. */
 void *mmap64(void *at, size_t size, int protection, int flags, int fd, off_t offset)
 {
-	bool lost = fd >= 0 && fd < FDS && kinds[fd] == DEVICE && *setting("VFIO_LOST");
+	bool lost = fd >= 0 && fd < FDS && kinds[fd] == DEVICE &&
+		    (*setting("VFIO_LOST") || *setting("VFIO_DEAD"));
 
 	if (lost)
 		offset = (off_t)REGIONS << SHIFT;

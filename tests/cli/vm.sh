@@ -78,6 +78,7 @@ ours() {
 
 # copied WORDS...: of a copy of this machine the tool says what it says of it.
 copied() {
+	[ "$1" != doctor ] || rm -rf /tmp/tree
 	[ -d /tmp/tree ] || cohgpu capture /tmp/tree || return 1
 	cohgpu "$@" >/tmp/here 2>&1
 	COHGPU_SYSROOT=/tmp/tree cohgpu "$@" >/tmp/there 2>&1
@@ -233,6 +234,25 @@ not_started() {
 	! starts "$@"
 }
 
+# Who measures a GPU that does not become ready is told so, and what of it; and so is
+# who asks when it is closed again, and the driver has forgotten.
+not_ready() {
+	cohgpu sim fault gpu0 training stuck-hbm || return 1
+	cohgpu bench "$GPU" --size 2M >/tmp/bench 2>&1
+	[ $? = 2 ] || { cat /tmp/bench && return 1; }
+	grep "^cohgpu: $GPU: measure: not ready after .* HBM training .* not done" /tmp/bench
+}
+
+remembered() {
+	cohgpu status "$GPU" --strict
+	[ $? = 1 ] || return 1
+	cohgpu doctor "$GPU" --check memory-ready | grep '^WARN .*the log has, at [0-9.]*: not ready after '
+}
+
+ready_again() {
+	cohgpu sim fault gpu0 training normal && cohgpu bench "$GPU" --size 2M
+}
+
 modprobe vfio-pci
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 check "one GPU is listed" test -n "$GPU"
@@ -261,6 +281,12 @@ check "and has its drawing" copied show "$GPU"
 check "watch hears of an unbind at once" watched "driver: $GRACE -> none" 3600000 rebind
 owner $GRACE
 check "sim list has it" sh -c "cohgpu sim list | grep -q 'gpu0 *gh200-96 *$GPU *96 GiB yes'"
+if ours; then
+	check "bench says what is not ready, and fails" not_ready
+	check "doctor remembers it when nobody knows any more" remembered
+	check "of a copy as well" copied doctor "$GPU" --check memory-ready
+	check "and bench measures when it is ready again" ready_again
+fi
 check "sim fault breaks it" sh -c "cohgpu sim fault $GPU dead 1 && cohgpu probe $GPU | grep 'extended *none'"
 check "and mends it" sh -c "cohgpu sim fault gpu0 dead 0 && cohgpu probe $GPU | grep 'extended *[A-Z]'"
 check "sim add makes another" sh -c "cohgpu sim add --preset tiny --name second && [ \$(cohgpu list --addresses | wc -l) = 2 ]"

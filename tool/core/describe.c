@@ -22,8 +22,9 @@ static const char *or_null(const char *text)
 	return text[0] ? text : NULL;
 }
 
-static struct json_object *describe_memory(const struct gpu_memory *m)
+static struct json_object *describe_memory(const struct gpu *gpu)
 {
+	const struct gpu_memory *m = &gpu->memory;
 	struct json_object *memory = json_object_new_object();
 
 	out_text(memory, "source", describe_sources[m->source]);
@@ -37,6 +38,7 @@ static struct json_object *describe_memory(const struct gpu_memory *m)
 		return memory;
 	}
 	out_number(memory, "reset_generation", m->generation);
+	out_number(memory, "resets", gpu_resets(gpu));
 	if (!m->present)
 		return memory;
 	out_number(memory, "total", m->total);
@@ -114,7 +116,7 @@ struct json_object *gpu_describe(const struct gpu *gpu)
 		   gpu->numa_node < 0 ? NULL : json_object_new_int(gpu->numa_node));
 	out_text(object, "power_state", or_null(gpu->power_state));
 	describe_bars(object, gpu);
-	out_object(object, "memory", describe_memory(&gpu->memory));
+	out_object(object, "memory", describe_memory(gpu));
 	out_number(object, "links", gpu->links);
 	bridges = out_array(object, "bridges");
 	for (int i = 0; i < gpu->bridges; i++)

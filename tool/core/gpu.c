@@ -52,6 +52,11 @@ bool gpu_group_may_come(const struct gpu *gpu)
 	return any && gpu->group < 0 && !gpu->driver[0];
 }
 
+uint64_t gpu_resets(const struct gpu *gpu)
+{
+	return gpu->memory.generation / 2 + (gpu->memory.generation & 1);
+}
+
 uint64_t gpu_bar_size(uint64_t length)
 {
 	uint64_t size = length ? 1 : 0;

@@ -130,10 +130,11 @@ void out_table(struct json_object *rows, const struct out_column *columns, size_
 {
 	struct libscols_table *table = scols_new_table();
 
+	/* A terminal breaks lines itself, and can be made wider; the library cuts words. */
+	scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
 	for (size_t i = 0; i < count; i++)
 		scols_table_new_column(table, columns[i].head, 0,
-				       (columns[i].right ? SCOLS_FL_RIGHT : 0) |
-					       (columns[i].wrap ? SCOLS_FL_WRAP : 0));
+				       columns[i].right ? SCOLS_FL_RIGHT : 0);
 	for (size_t r = 0; r < json_object_array_length(rows); r++) {
 		struct libscols_line *line = scols_table_new_line(table, NULL);
 

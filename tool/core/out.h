@@ -39,10 +39,9 @@ struct out_column {
 	const char *path;
 	bool is_size;
 	bool right;
-	bool wrap; /* may be cut or wrapped on a narrow terminal */
 };
 
-/* A row per element. Cells that are null show "-". */
+/* A row per element, a line a row, however narrow the terminal. Cells that are null show "-". */
 void out_table(struct json_object *rows, const struct out_column *columns, size_t count);
 
 enum out_colour {

@@ -61,9 +61,9 @@ const struct check doctor_host[] = {
 	},
 	{
 		.id = "memory-ready",
-		.looks = "whether link and memory were trained in time",
+		.looks = "whether link and memory were trained in time, by the driver or the log",
 		.symptom = "the guest's first access to the memory fails, or it waits for minutes",
-		.fix = "reset the GPU: echo 1 > /sys/bus/pci/devices/GPU/reset",
+		.fix = "reset it (echo 1 > /sys/bus/pci/devices/GPU/reset), then: cohgpu bench GPU",
 		.families = FOR_GRACE,
 		.gpu = check_memory_ready,
 	},

@@ -1,24 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What sysfs says of one GPU, and what of that would hurt a guest. */
-#include <fcntl.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
+#include "core/out.h"
+#include "core/ready.h"
 #include "core/sys.h"
 #include "doctor/doctor.h"
 
-#define COMMAND_OFFSET 4
-#define COMMAND_MEMORY 2
-#define CLASS_BRIDGE   0x06
-
-/* The registers that hold 0xFF when the link and the memory are trained. */
-#define READY_C2C  0x1498
-#define READY_HBM  0x200BC
-#define READY_DONE 0xFF
-#define READY_SIZE 0x21000
+#define CLASS_BRIDGE 0x06
 
 void check_variant_driver(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
@@ -79,65 +71,60 @@ void check_driver_name(struct finding *f, const struct gpu *gpu, const struct pa
 
 void check_memory_present(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
+	char size[32];
+
 	(void)p;
 	if (gpu->model->family == GPU_NVLINK2 && gpu->memory.source == GPU_MEMORY_UNKNOWN)
 		finding(f, VERDICT_FAIL, "no node of the device tree has its memory");
 	else if (gpu->memory.source == GPU_MEMORY_FIRMWARE)
-		finding(f, VERDICT_PASS, "%llu MiB, by the device tree",
-			(unsigned long long)(gpu->memory.total >> 20));
+		finding(f, VERDICT_PASS, "%s, by the device tree",
+			out_size(size, gpu->memory.total));
 	else if (gpu->memory.source != GPU_MEMORY_DRIVER)
 		finding(f, VERDICT_SKIP, "%s does not tell",
 			gpu->driver[0] ? gpu->driver : "no driver");
 	else if (!gpu->memory.present)
 		finding(f, VERDICT_FAIL, "%s", gpu->memory.state);
 	else
-		finding(f, VERDICT_PASS, "%llu MiB", (unsigned long long)(gpu->memory.total >> 20));
+		finding(f, VERDICT_PASS, "%s", out_size(size, gpu->memory.total));
 }
 
-/* Looks only where a look is harmless: the function is awake and answers. */
-static bool read_registers(const struct gpu *gpu, uint32_t *c2c, uint32_t *hbm)
+/* Nobody has it open, or has touched its memory yet; what the log has may be over by now. */
+static void not_known(struct finding *f, const struct gpu *gpu)
 {
-	unsigned char *config, *bar;
-	size_t size = 0;
-	bool awake;
-	int fd;
+	char record[READY_TEXT + 64], when[32];
+	int ret = ready_record(record, sizeof(record), gpu->address);
 
-	config = (unsigned char *)sys_slurp(gpu_file(gpu, "config"), &size);
-	awake = config && size > COMMAND_OFFSET && config[COMMAND_OFFSET] & COMMAND_MEMORY &&
-		!strcmp(gpu->power_state, "D0");
-	free(config);
-	if (!awake)
-		return false;
-	fd = open(sys_path("%s", gpu_file(gpu, "resource0")), O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return false;
-	bar = mmap(NULL, READY_SIZE, PROT_READ, MAP_SHARED, fd, 0);
-	close(fd);
-	if (bar == MAP_FAILED)
-		return false;
-	*c2c = *(volatile uint32_t *)(bar + READY_C2C);
-	*hbm = *(volatile uint32_t *)(bar + READY_HBM);
-	munmap(bar, READY_SIZE);
-	return true;
+	if (!ret)
+		finding(f, VERDICT_WARN, "not known while nobody uses it; the log has, at %s: %s",
+			ready_when(when, record), ready_reason(record, gpu->address));
+	else if (ret == -EPERM || ret == -EACCES)
+		finding(f, VERDICT_SKIP, "not known while nobody uses it; only root sees the log");
+	else
+		finding(f, VERDICT_SKIP, "not known while nobody uses it, as cohgpu bench does");
 }
 
 void check_memory_ready(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	const char *ready = gpu->memory.ready;
-	uint32_t c2c, hbm;
+	char record[READY_TEXT + 64], registers[64];
 
 	(void)p;
 	if (!strcmp(ready, "yes"))
-		finding(f, VERDICT_PASS, "since reset %llu",
-			(unsigned long long)gpu->memory.generation);
+		finding(f, VERDICT_PASS, "trained, after %llu reset%s",
+			(unsigned long long)gpu_resets(gpu), gpu_resets(gpu) == 1 ? "" : "s");
+	else if (gpu->memory.source != GPU_MEMORY_DRIVER)
+		finding(f, VERDICT_SKIP, "%s does not tell",
+			gpu->driver[0] ? gpu->driver : "no driver");
+	else if (!gpu->memory.present)
+		finding(f, VERDICT_SKIP, "its memory is not shown");
 	else if (strcmp(ready, "failed"))
-		finding(f, VERDICT_SKIP, "not known before the first use");
-	else if (!read_registers(gpu, &c2c, &hbm))
-		finding(f, VERDICT_FAIL, "the time allowed is up");
+		not_known(f, gpu);
+	else if (ready_registers(registers, sizeof(registers), gpu))
+		finding(f, VERDICT_FAIL, "the time allowed is up: %s", registers);
+	else if (!ready_record(record, sizeof(record), gpu->address))
+		finding(f, VERDICT_FAIL, "%s", ready_reason(record, gpu->address));
 	else
-		finding(f, VERDICT_FAIL, "the time allowed is up: C2C %#x%s, HBM %#x%s", c2c,
-			c2c == READY_DONE ? " (done)" : "", hbm,
-			hbm == READY_DONE ? " (done)" : "");
+		finding(f, VERDICT_FAIL, "the time allowed is up");
 }
 
 void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient *p)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/out.h"
 #include "core/sys.h"
 #include "doctor/doctor.h"
 #include "plan/plan.h"
@@ -20,15 +21,16 @@
 
 void check_guest_bars(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
+	char size[32];
+
 	(void)p;
 	if (!gpu->bar[4].size)
 		finding(f, VERDICT_FAIL, "BAR4, which shows the memory, is not there");
 	else if (!gpu->bar[4].start)
 		finding(f, VERDICT_FAIL, "BAR4 has no address");
 	else
-		finding(f, VERDICT_PASS, "BAR4 at %#llx, %llu GiB",
-			(unsigned long long)gpu->bar[4].start,
-			(unsigned long long)(gpu->bar[4].size >> 30));
+		finding(f, VERDICT_PASS, "BAR4 at %#llx, %s", (unsigned long long)gpu->bar[4].start,
+			out_size(size, gpu->bar[4].size));
 }
 
 /* One generic initiator of SRAT; its handle has segment and address, in this byte order. */

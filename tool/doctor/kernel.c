@@ -7,6 +7,7 @@
 
 #include <zlib.h>
 
+#include "core/out.h"
 #include "core/sys.h"
 #include "doctor/doctor.h"
 #include "plan/plan.h"
@@ -221,14 +222,14 @@ static const char *small_pages_by(const struct patient *p)
 static const char *faults_of(char *text, size_t size, const struct patient *p)
 {
 	uint64_t window = 0;
+	char of[32];
 
 	for (size_t i = 0; i < p->gpus->count; i++)
 		if (p->gpus->gpu[i].memory.usemem > window)
 			window = p->gpus->gpu[i].memory.usemem;
 	if (window)
-		snprintf(text, size, "%llu faults for a window of %llu GiB",
-			 (unsigned long long)(window / page_size()),
-			 (unsigned long long)(window >> 30));
+		snprintf(text, size, "%llu faults for a window of %s",
+			 (unsigned long long)(window / page_size()), out_size(of, window));
 	else
 		snprintf(text, size, "%llu faults a GiB",
 			 (unsigned long long)(PER_GIB / page_size()));
@@ -238,13 +239,13 @@ static const char *faults_of(char *text, size_t size, const struct patient *p)
 void check_huge_maps(struct finding *f, const struct patient *p)
 {
 	const char *why = small_pages_by(p);
-	char faults[96];
+	char faults[96], pages[32];
 
 	faults_of(faults, sizeof(faults), p);
 	if (why && page_size() < LARGE_PAGE)
 		finding(f, VERDICT_WARN, "%s: %s", why, faults);
 	else if (why)
-		finding(f, VERDICT_PASS, "pages of %lu KiB: %s", page_size() >> 10, faults);
+		finding(f, VERDICT_PASS, "pages of %s: %s", out_size(pages, page_size()), faults);
 	else if (!kernel_config("ARCH_SUPPORTS_HUGE_PFNMAP"))
 		finding(f, VERDICT_SKIP, "the configuration of %s cannot be found", sys_release());
 	else

@@ -23,6 +23,7 @@
 
 #include "core/error.h"
 #include "core/out.h"
+#include "core/ready.h"
 #include "plan/plan.h"
 #include "verbs/verbs.h"
 #include "vfio/client.h"
@@ -40,6 +41,7 @@ struct bench_window {
 	uint64_t size;	/* what is measured of it */
 	uint64_t whole; /* all of the area */
 	bool dma;	/* the IOMMU has it */
+	bool lost;	/* a touch of it has failed: nothing that needs pages can work */
 };
 
 /* One measurement. */
@@ -266,12 +268,17 @@ static void add_result(struct json_object *results, const struct bench_window *w
 static void measure(struct bench_window *w, const struct bench_measure *m, struct bench_result *r)
 {
 	/* What a reset or a failed page does to a load or a store. */
-	if (sigsetjmp(bench_lost, 1))
+	if (sigsetjmp(bench_lost, 1)) {
 		r->why = "the memory went away: SIGBUS";
-	else if (!w->at && m->run != measure_map)
+		w->lost = true;
+	} else if (!w->at && m->run != measure_map) {
 		r->why = "it is not mapped";
-	else
+	} else if (w->lost && m->run == measure_dma_map) {
+		/* The kernel would have to touch it too: no IOMMU is to blame. */
+		r->why = "the memory went away: SIGBUS";
+	} else {
 		m->run(w, r);
+	}
 }
 
 static void measure_window(struct json_object *results, struct bench_window *w, unsigned int *done,
@@ -326,6 +333,53 @@ static unsigned int find_windows(struct bench_window *windows, const struct clie
 	return count;
 }
 
+static bool answers(const struct bench_window *w, uint64_t at)
+{
+	uint64_t base = w->region->offset + w->region->area[0].offset;
+	char byte;
+
+	return pread(w->client->device, &byte, 1, base + at) == 1;
+}
+
+/* With why, as far as it is known: by the registers while they can be seen, or by the log. */
+static void complain_not_ready(const struct gpu *gpu)
+{
+	char record[READY_TEXT + 64], registers[64];
+
+	if (!ready_record(record, sizeof(record), gpu->address))
+		complain(gpu->address, "measure", "%s", ready_reason(record, gpu->address));
+	else if (ready_registers(registers, sizeof(registers), gpu))
+		complain(gpu->address, "measure", "not ready in the time allowed: %s", registers);
+	else
+		complain(gpu->address, "measure", "not ready in the time allowed");
+	advise("reset it (echo 1 > /sys/bus/pci/devices/%s/reset), or power the machine off and on",
+	       gpu->address);
+}
+
+/*
+ * The first access waits until the GPU says that its memory is trained. It is made before anything
+ * is measured: no time has the wait in it, and a GPU that is not ready is told from one that is
+ * slow. A failed page is no such GPU, so both ends of the window count.
+ */
+static int wait_until_ready(const struct bench_window *w, const struct gpu *gpu, unsigned int all)
+{
+	struct gpu now = *gpu;
+	int error;
+
+	progress(0, all, "waiting until it is ready");
+	if (answers(w, 0) || answers(w, w->whole - 1))
+		return EXIT_OK;
+	error = errno;
+	progress(all, all, "");
+	if (gpu_refresh(&now) && !strcmp(now.memory.ready, "failed")) {
+		complain_not_ready(&now);
+		return EXIT_FAILED;
+	}
+	complain(gpu->address, "measure", "%s does not answer: %s", w->name, strerror(error));
+	advise("is it ready? See: cohgpu doctor %s", gpu->address);
+	return EXIT_FAILED;
+}
+
 /* Windows are few: what is larger or has more is no GPU of these kinds. */
 static int bench_gpu(struct json_object *gpus, const struct gpu *gpu, uint64_t size, const char *by)
 {
@@ -346,6 +400,12 @@ static int bench_gpu(struct json_object *gpus, const struct gpu *gpu, uint64_t s
 		advise("see: cohgpu doctor %s", gpu->address);
 		client_close(&c);
 		return EXIT_FAILED;
+	}
+	for (unsigned int i = 0; i < count && !status; i++)
+		status = wait_until_ready(&windows[i], gpu, count * MEASURES);
+	if (status) {
+		client_close(&c);
+		return status;
 	}
 	one = json_object_new_object();
 	out_text(one, "address", gpu->address);
@@ -371,9 +431,9 @@ static void time_text(char *buf, size_t size, double seconds)
 }
 
 static const struct out_column bench_columns[] = {
-	{"WINDOW", "window", false, false, false}, {"OPERATION", "operation", false, false, false},
-	{"BYTES", "bytes", true, true, false},	   {"TIME", "time", false, true, false},
-	{"RATE", "rate", false, true, false},	   {"NOTE", "note", false, false, true},
+	{"WINDOW", "window", false, false}, {"OPERATION", "operation", false, false},
+	{"BYTES", "bytes", true, true},	    {"TIME", "time", false, true},
+	{"RATE", "rate", false, true},	    {"NOTE", "note", false, false},
 };
 
 static struct json_object *view(struct json_object *result)

@@ -19,6 +19,7 @@
 #include "core/emulator.h"
 #include "core/error.h"
 #include "core/out.h"
+#include "core/ready.h"
 #include "core/sys.h"
 #include "doctor/doctor.h"
 #include "plan/plan.h"
@@ -157,8 +158,26 @@ static void copy(const char *path)
 	sys_asked = copy;
 }
 
+/* Of the log, the last line about each GPU's readiness: the rest is nobody's business either. */
+static void copy_log(const struct gpu_set *set)
+{
+	char *text = NULL, record[READY_TEXT + 64];
+	size_t size = 0;
+	FILE *f = open_memstream(&text, &size);
+
+	if (!f)
+		return;
+	for (size_t i = 0; i < set->count; i++)
+		if (!ready_record(record, sizeof(record), set->gpu[i].address))
+			fprintf(f, "%s\n", record);
+	fclose(f);
+	if (size)
+		put("/dev/kmsg", text, size);
+	free(text);
+}
+
 /* What has no form as a file, in the one that a tree has for it. */
-static void copy_rest(void)
+static void copy_rest(const struct gpu_set *set)
 {
 	static const char *const emulators[] = {EMULATOR, EMULATOR_POWER};
 	static const int extensions[] = {KVM_IPA_SIZE, KVM_CACHEABLE};
@@ -184,6 +203,7 @@ static void copy_rest(void)
 	}
 	if (text[0])
 		put("/dev/kvm", text, strlen(text));
+	copy_log(set);
 	if (!sys_is_tree() && !sys_exists(ARCH) && !uname(&uts))
 		put(ARCH, uts.machine, strlen(uts.machine));
 }
@@ -232,7 +252,7 @@ int run_capture(const struct call *call)
 	copy("/proc/sys/kernel/osrelease");
 	look_at_all(&set);
 	sys_asked = NULL;
-	copy_rest();
+	copy_rest(&set);
 	if (capture_error)
 		complain(folder, "capture", "%s", strerror(capture_error));
 	else

@@ -7,22 +7,22 @@
 #include "verbs/verbs.h"
 
 static const struct out_column list_columns[] = {
-	{"GPU", "address", false, false, false},
-	{"NAME", "name", false, false, false},
-	{"DRIVER", "driver", false, false, false},
-	{"BEST", "best_driver", false, false, false},
-	{"GROUP", "iommu_group", false, true, false},
-	{"IOMMU", "iommu", false, false, false},
-	{"NODE", "numa_node", false, true, false},
-	{"MEMORY", "memory.total", true, true, false},
-	{"USEMEM", "memory.usemem", true, true, false},
-	{"BAR4", "memory.usemem_bar", true, true, false},
-	{"RESMEM", "memory.resmem", true, true, false},
-	{"BAR2", "memory.resmem_bar", true, true, false},
-	{"READY", "memory.ready", false, false, false},
-	{"OK", "ok", false, false, false},
+	{"GPU", "address", false, false},
+	{"NAME", "name", false, false},
+	{"DRIVER", "driver", false, false},
+	{"BEST", "best_driver", false, false},
+	{"GROUP", "iommu_group", false, true},
+	{"IOMMU", "iommu", false, false},
+	{"NODE", "numa_node", false, true},
+	{"MEMORY", "memory.total", true, true},
+	{"USEMEM", "memory.usemem", true, true},
+	{"BAR4", "memory.usemem_bar", true, true},
+	{"RESMEM", "memory.resmem", true, true},
+	{"BAR2", "memory.resmem_bar", true, true},
+	{"READY", "memory.ready", false, false},
+	{"OK", "ok", false, false},
 	/* Only where a GPU has some. */
-	{"BRIDGES", "bridges", false, false, true},
+	{"BRIDGES", "bridges", false, false},
 };
 
 int run_list(const struct call *call)

@@ -244,9 +244,9 @@ static int probe_function(struct json_object *functions, const struct gpu *gpu, 
 }
 
 static const struct out_column probe_columns[] = {
-	{"REGION", "name", false, false, false},     {"SIZE", "size", true, true, false},
-	{"MAPPABLE", "mappable", true, true, false}, {"ACCESS", "access", false, false, false},
-	{"SHOWS", "shows", false, false, false},     {"TYPE", "vendor_type", false, false, false},
+	{"REGION", "name", false, false},     {"SIZE", "size", true, true},
+	{"MAPPABLE", "mappable", true, true}, {"ACCESS", "access", false, false},
+	{"SHOWS", "shows", false, false},     {"TYPE", "vendor_type", false, false},
 };
 
 static void print_words(const char *label, struct json_object *array, const char *key,

@@ -25,7 +25,7 @@ static const struct show_line show_lines[] = {
 	{"power state", "power_state"},
 	{"memory", "memory.state"},
 	{"ready", "memory.ready"},
-	{"resets", "memory.reset_generation"},
+	{"resets", "memory.resets"},
 };
 
 static void show_list(struct json_object *gpu, const char *label, const char *key)

@@ -283,9 +283,9 @@ static int sim_list(const struct call *call, struct json_object *gpus)
 }
 
 static const struct out_column sim_columns[] = {
-	{"NAME", "name", false, false, false},	     {"PRESET", "preset", false, false, false},
-	{"ADDRESS", "address", false, false, false}, {"MEMORY", "memory", true, true, false},
-	{"ENABLED", "enabled", false, false, false}, {"READY", "ready", false, false, false},
+	{"NAME", "name", false, false},	      {"PRESET", "preset", false, false},
+	{"ADDRESS", "address", false, false}, {"MEMORY", "memory", true, true},
+	{"ENABLED", "enabled", false, false}, {"READY", "ready", false, false},
 };
 
 static void print_removed(struct json_object *gpus)

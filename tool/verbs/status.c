@@ -18,9 +18,15 @@ static struct json_object *status_of(const struct gpu *gpu, int *worst, bool str
 	if (trouble) {
 		word = "failed";
 		code = EXIT_FAILED;
-	} else if (strcmp(gpu->memory.ready, "yes")) {
+	} else if (gpu->model->family == GPU_GRACE && strcmp(gpu->memory.ready, "yes")) {
 		word = "unsure";
-		trouble = "readiness not known before the first use after a reset";
+		if (gpu->memory.source == GPU_MEMORY_UNKNOWN)
+			snprintf(why, sizeof(why), "%s does not tell whether it is ready",
+				 gpu->driver);
+		else
+			snprintf(why, sizeof(why),
+				 "readiness not known while nobody uses it: cohgpu bench does");
+		trouble = why;
 		code = strict ? EXIT_WARNINGS : EXIT_OK;
 	}
 	out_text(one, "address", gpu->address);

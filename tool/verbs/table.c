@@ -263,6 +263,9 @@ const struct verb verbs[] = {
 			"writing by loads and stores and by system calls, mapping it for DMA. "
 			"What is written is what was read before. How much a fault brings says "
 			"whether the kernel maps by huge pages.\n"
+			"Before that it waits until the GPU is ready. One that does not become so "
+			"in the time that its driver allows is a failure, and what the driver's "
+			"line in the log says is the reason.\n"
 			"A progress bar is shown on a terminal. What cannot be measured is said "
 			"with its reason, and does not count in the exit status.",
 		.example = "cohgpu bench 0009:01:00.0 --size 1G --json",
@@ -283,7 +286,8 @@ const struct verb verbs[] = {
 			"memory in its log, which only root may read. Nothing announces the rest: "
 			"it is read at the interval, so that of two changes within one the second "
 			"is seen. Resets and readiness are seen with drivers that have "
-			"coherent_memory/ files only.\n"
+			"coherent_memory/ files only; of resets it says how many have begun since "
+			"the driver was bound.\n"
 			"With --prometheus the state is kept in a file as well, which is replaced "
 			"as a whole when something changed, and every 30 seconds. It stays when "
 			"the watch ends: let an alert look at its age.",

@@ -140,12 +140,6 @@ static void tell_number(struct watch *w, const char *address, enum watch_event e
 		w->tell(w, address, event, a, b);
 }
 
-/* The counter is odd during a reset: of its two steps the first one is the event. */
-static uint64_t resets_begun(const struct gpu_memory *m)
-{
-	return m->generation / 2 + (m->generation & 1);
-}
-
 static void compare(struct watch *w, const struct watch_gpu *old, const struct watch_gpu *new)
 {
 	const struct gpu *a = &old->gpu, *b = &new->gpu;
@@ -153,9 +147,8 @@ static void compare(struct watch *w, const struct watch_gpu *old, const struct w
 	tell_text(w, b->address, EVENT_DRIVER, a->driver, b->driver);
 	tell_text(w, b->address, EVENT_MEMORY, a->memory.state, b->memory.state);
 	/* Another driver has counters of its own. */
-	if (a->memory.source == b->memory.source && !strcmp(a->driver, b->driver) &&
-	    resets_begun(&a->memory) != resets_begun(&b->memory))
-		tell_number(w, b->address, EVENT_RESET, a->memory.generation, b->memory.generation);
+	if (a->memory.source == b->memory.source && !strcmp(a->driver, b->driver))
+		tell_number(w, b->address, EVENT_RESET, gpu_resets(a), gpu_resets(b));
 	if (b->memory.source == GPU_MEMORY_DRIVER || a->memory.source == GPU_MEMORY_DRIVER)
 		tell_text(w, b->address, EVENT_READY, a->memory.ready, b->memory.ready);
 	tell_text(w, b->address, EVENT_POWER, a->power_state, b->power_state);

@@ -24,6 +24,11 @@ put $DEV/coherent_memory/state "nvidia,gpu-mem-size is absent"
 put $DEV/driver_override vfio-gpu
 gone $DEV/reset_method
 put sys/kernel/iommu_groups/3/type identity
+put $DEV/coherent_memory/ready unknown
+put dev/kmsg "$(not_ready_line $GPU)
+6,1205,1840000000,-;nobody's business"
+check "of one that was not ready" captured "doctor --check memory-ready"
+check "has nothing else of the log" test "$(wc -l <"$WORK/copy/dev/kmsg")" = 1
 check "of a broken one" captured "${host_verbs[@]}"
 tree captured-two gb200_two
 check "of two GPUs" captured "list --json" "doctor" "plan all"

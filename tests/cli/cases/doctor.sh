@@ -103,6 +103,24 @@ asleep_and_untrained() {
 spoil memory-ready hbm FAIL untrained
 spoil memory-ready asleep FAIL asleep_and_untrained
 spoil memory-ready unknown SKIP put $DEV/coherent_memory/ready unknown
+# Who closed it reset it, and the driver forgot. The log has not.
+logged() {
+	put $DEV/coherent_memory/ready $1
+	put dev/kmsg "6,1203,1834000000,-;$GRACE $GPU: coherent memory: usemem 97280 MiB in BAR4
+$(not_ready_line 0008:01:00.0)
+$(not_ready_line $GPU | sed s/1834567890/12/)
+$(not_ready_line $GPU)
+6,1205,1840000000,-;$GRACE $GPU: reset done"
+}
+spoil memory-ready closed WARN logged unknown
+spoil memory-ready logged FAIL logged failed
+spoil memory-ready again PASS logged yes
+not_logged() {
+	put dev/kmsg "$(not_ready_line 0008:01:00.0)"
+	put $DEV/coherent_memory/ready unknown
+}
+spoil memory-ready another SKIP not_logged
+spoil memory-ready in-tree SKIP gone $DEV/coherent_memory
 
 host_has_it() {
 	put proc/iomem "00000000-ffffffff : System RAM

@@ -43,6 +43,7 @@ check "the picture of v100-32 is up to date" picture v100-32 0004:04:00.0
 says list/v100 list
 says list/v100-json list --json
 says show/v100 show 0004:04:00.0
+says status/v100 status --strict
 # Where firmware ties it to none it is an ordinary GPU, whatever bridges there are.
 gone sys/bus/pci/devices/0004:04:00.0/of_node/ibm,npu
 says list/v100-without-links list
@@ -82,6 +83,12 @@ gone sys/bus/pci/devices/$GPU/coherent_memory
 says status/in-tree status
 says status/in-tree-strict status --strict
 says list/in-tree list
+
+# With ours it is known while somebody has the device open.
+tree not-known gh200
+put sys/bus/pci/devices/$GPU/coherent_memory/ready unknown
+says status/not-known status
+says status/not-known-strict status --strict
 
 # On a narrow terminal a name is not broken into many lines, and a GPU has one.
 on_a_terminal() {

@@ -137,6 +137,30 @@ VFIO_KERNEL=old check "nor has it a figure of unmapping that" \
 	measures '.gpus[0].results | map(select(.operation == "dma-unmap").not_measured) | all(. == "it was not mapped")' $GPU --size 2M
 VFIO_LOST=1 check "memory that goes away ends no program" \
 	measures '.gpus[0].results | map(select(.operation == "read").not_measured) | all(test("SIGBUS"))' $GPU --size 2M
+VFIO_LOST=1 check "and no IOMMU is to blame for it" \
+	measures '.gpus[0].results | map(select(.operation == "dma-map").not_measured) | all(test("SIGBUS"))' $GPU --size 2M
+
+# Memory that does not become ready is no slow one. The reason is the log's, or the registers'.
+not_ready() {
+	bound_gh200
+	put $DEV/coherent_memory/ready failed
+}
+tree bench-not-ready not_ready
+VFIO_DEAD=1 opens bench/not-ready bench $GPU --size 2M
+put dev/kmsg "$(not_ready_line $GPU)"
+VFIO_DEAD=1 opens bench/not-ready-logged bench $GPU --size 2M
+VFIO_DEAD=1 opens bench/not-ready-json bench $GPU --size 2M --json
+put $DEV/coherent_memory/ready unknown
+VFIO_DEAD=1 opens bench/does-not-answer bench $GPU --size 2M
+# Not one line is broken by us: whose terminal is narrow has it break where it likes.
+on_a_narrow_terminal() {
+	VFIO_KERNEL=old with_vfio script -qec "stty cols 60; COHGPU_SYSROOT=$T '$COHGPU' bench $GPU --size 2M 2>/dev/null" /dev/null >"$WORK/narrow" </dev/null
+	cat "$WORK/narrow"
+	[[ $(wc -l <"$WORK/narrow") == 20 && $(grep -c 'a dma-buf only, since Linux 6.19' "$WORK/narrow") == 2 ]]
+}
+tree bench-narrow with_node
+check "a note is in one piece on a narrow terminal" on_a_narrow_terminal
+
 tree bench-v100 bound_v100
 check "bench measures a V100" measures '[.gpus[0].results[].window] | unique == ["GPU memory"]' all --size 2M
 
