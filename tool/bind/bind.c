@@ -18,10 +18,16 @@ static void driver_of(char *buf, size_t size, const char *address)
 		buf[0] = 0;
 }
 
-static void override_of(char *buf, size_t size, const char *address)
+/* One that cannot be read is no driver's name, and not none either. */
+static int override_of(char *buf, size_t size, const char *address)
 {
-	if (sys_line(buf, size, DEVICES "/%s/driver_override", address) || !strcmp(buf, "(null)"))
-		buf[0] = 0;
+	int ret = sys_line(buf, size, DEVICES "/%s/driver_override", address);
+
+	if (ret == -ENOENT || (!ret && !strcmp(buf, "(null)")))
+		ret = buf[0] = 0;
+	else if (ret)
+		strcpy(buf, "?");
+	return ret;
 }
 
 /* One write into sysfs, told before; an exit code. */
@@ -139,8 +145,13 @@ static int member_read(struct bind_member *m)
 	int ret = record_read(&old, address);
 
 	driver_of(m->now, sizeof(m->now), address);
-	override_of(m->now_override, sizeof(m->now_override), address);
 	m->rule = rule_read(address);
+	/* What does not fit into a record could not be put back. */
+	if (override_of(m->now_override, sizeof(m->now_override), address)) {
+		complain(address, "bind", "its driver_override is no driver's name");
+		advise("first: echo > " DEVICES "/%s/driver_override", address);
+		return EXIT_FAILED;
+	}
 	m->had_record = !ret;
 	if (ret && ret != -ENOENT) {
 		complain(address, "bind", "its record below /run/cohgpu is no record of ours");

@@ -246,6 +246,9 @@ bool gpu_parse_address(const char *text, int *domain, int *bus, int *slot, int *
 	int used = 0;
 
 	*domain = -1;
+	/* scanf takes signs, spaces and 0x for part of a number. */
+	if (text[strspn(text, "0123456789abcdefABCDEF:.")])
+		return false;
 	if (sscanf(text, "%5x:%2x:%2x.%1x%n", &d, &b, &s, &f, &used) == 4 && !text[used])
 		*domain = d;
 	else if (sscanf(text, "%2x:%2x.%1x%n", &b, &s, &f, &used) != 3 || text[used])

@@ -302,6 +302,11 @@ refuses in-a-vm in_a_vm bind $GPU
 refuses in-a-vm-by-cdev in_a_vm_by_cdev bind $GPU
 refuses online online bind $GPU
 refuses without-iommu without_iommu bind $GPU
+long_override() {
+	hosted
+	put $DEV/driver_override "$(printf "%090d" 0)"
+}
+refuses override-unreadable long_override bind $GPU
 refuses foreign-record foreign_record bind $GPU
 refuses one-of-two-held one_of_two_held bind 0008:01:00.0
 refuses drawn drawn bind $GPU

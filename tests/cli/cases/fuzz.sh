@@ -1,67 +1,161 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2086 # no name in a tree has a space
-# Damaged trees and domains: never a crash. FUZZ_RUNS says how many.
+# Damaged trees, domains, texts, and wild answers of VFIO: never a crash. FUZZ_RUNS
+# says how many trees; of what is faster there are more. Each fuzzer begins with
+# what fuzz/corpus has for it, and has to find the bugs of fuzz/planted. What a
+# crash names, in build/fuzz-cli, belongs into the corpus with the fix.
 
 FUZZ_RUNS=${FUZZ_RUNS:-3000}
+FUZZ=$HERE/fuzz
+FUZZ_OUT=$TOP/build/fuzz-cli
+read -ra FUZZERS <<<"${FUZZ_ONLY:-text vfio tree power domain}"
+mapfile -t FUZZ_LIBRARIES < <(pkg-config --libs smartcols json-c libpci libkmod libxml-2.0 zlib | xargs -n 1)
+mapfile -t FUZZ_FLAGS < <(pkg-config --cflags smartcols json-c libpci libkmod libxml-2.0 zlib | xargs -n 1)
+FUZZ_FLAGS+=(-std=gnu17 -D_GNU_SOURCE '-DCOHGPU_VERSION="fuzz"' -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined)
 
-# fuzzer NAME OPTIONS...
-fuzzer() {
-	local name=$1 sources
-	shift
-	mapfile -t sources < <(find "$TOP/tool" -name '*.c' ! -path '*/core/main.c')
-	# shellcheck disable=SC2046 # flags are words
-	clang -std=gnu17 -D_GNU_SOURCE -DCOHGPU_VERSION='"fuzz"' -O1 -g -I"$TOP/tool" \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -o "$WORK/fuzz-$name" "$@" \
-		"$HERE/fuzz/$name.c" "${sources[@]}" \
-		$(pkg-config --cflags --libs smartcols json-c libpci libkmod libxml-2.0 zlib)
+# fuzz_object TOOL SOURCE OBJECT
+fuzz_object() {
+	clang "${FUZZ_FLAGS[@]}" -fsanitize=fuzzer-no-link -I"$1" -c -o "$3" "$1/$2"
 }
 
-# The inputs to begin with: each file as it is.
-seeds() {
+# The tool's own code, once for all of them.
+fuzz_archive() {
+	local source n=0
+	mkdir -p "$WORK/objects"
+	while IFS= read -r source; do
+		fuzz_object "$TOP/tool" "$source" "$WORK/objects/${source//\//_}.o" || touch "$WORK/objects/bad" &
+		[[ $((++n % 2)) == 1 ]] || wait
+	done < <(cd "$TOP/tool" && find . -name '*.c' ! -path '*/core/main.c' -printf '%P\n')
+	wait
+	[[ ! -e $WORK/objects/bad ]] && ar rcs "$WORK/tool.a" "$WORK/objects/"*.o
+}
+
+# fuzz_link NAME OUT TOOL [OBJECT...]: objects stand in for those of the archive.
+fuzz_link() {
+	local name=${1/power/tree} out=$2 tool=$3 options=()
+	shift 3
+	[[ $name != domain ]] || options=(-Wl,--wrap=complain)
+	clang "${FUZZ_FLAGS[@]}" -fsanitize=fuzzer -I"$tool" "${options[@]}" -o "$out" "$FUZZ/$name.c" "$@" "$WORK/tool.a" "${FUZZ_LIBRARIES[@]}"
+}
+
+# fuzz_tree NAME: what it works on, and the inputs to begin with in $WORK/seeds.
+fuzz_tree() {
+	rm -rf "$WORK/seeds"
+	mkdir -p "$WORK/seeds" "$FUZZ_OUT"
+	case $1 in
+	tree) tree fuzz whole_guest ;;
+	power) tree fuzz-power v100_of_both ;;
+	domain) tree fuzz-domain gb200_two ;;
+	vfio) tree fuzz-vfio probed ;;
+	text) tree fuzz-text host ;;
+	esac
+	cohgpu plan all --format libvirt 2>/dev/null >"$WORK/domain.xml" || true
+	case $1 in
+	tree | power) seeds_of_tree ;;
+	domain)
+		cp "$WORK/domain.xml" "$WORK/seeds/two"
+		cohgpu plan 0009:01:00.0 --format libvirt 2>/dev/null >"$WORK/seeds/one"
+		;;
+	esac
+	export COHGPU_SYSROOT=$T FUZZ_FILES=$WORK/files FUZZ_DOMAIN=$WORK/domain.xml
+}
+
+# Each file as it is.
+seeds_of_tree() {
 	local file n=0
-	mkdir -p "$WORK/seeds"
+	{
+		echo "$WORK/domain.xml"
+		find "$T" -type f -size -64k | LC_ALL=C sort | head -n 200
+	} >"$WORK/files"
 	while IFS= read -r file; do
+		[[ $n != 0 ]] || file=domain
 		{
-			printf '%b' "\\x$(printf %02x $n)"
-			head -c 4096 "$file"
+			echo "${file#"$T"/}"
+			head -c 4096 "${file/#domain/$WORK/domain.xml}"
 		} >"$WORK/seeds/$n"
 		n=$((n + 1))
 	done <"$WORK/files"
 }
 
-fuzz() {
-	seeds
-	COHGPU_SYSROOT=$T FUZZ_FILES=$WORK/files timeout 900 "$WORK/fuzz-tree" -runs=$FUZZ_RUNS -seed=1 -timeout=20 -print_final_stats=1 \
-		-close_fd_mask=0 -artifact_prefix="$WORK/crash-" "$WORK/seeds" 2>"$WORK/fuzz.err" ||
-		{ grep -E 'ERROR|SUMMARY|runtime error|    #[0-9] ' "$WORK/fuzz.err" | head -n 20 && return 1; }
+whole_guest() {
+	guest
+	process 900 qemu-system-aar /dev/vfio/3
+	put $DEV/coherent_memory/state present
+	put $DEV/coherent_memory/ready failed
+	put $DEV/coherent_memory/usemem_length $((95 * GIB))
+	put dev/kmsg "$(not_ready_line $GPU)"
+	put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
+	put run/cohgpu/$GPU.json '{"version": 1, "address": "'$GPU'", "gpu": "'$GPU'", "driver": "nvidia", "step": "done"}'
+	put sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c x
 }
 
-tree fuzz guest
-process 900 qemu-system-aar /dev/vfio/3
-put $DEV/coherent_memory/state present
-put $DEV/coherent_memory/usemem_length $((95 * GIB))
-put run/cohgpu/$GPU.json '{"version": 1, "address": "'$GPU'", "gpu": "'$GPU'", "driver": "nvidia", "step": "done"}'
-put sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c x
-cohgpu plan $GPU --format libvirt >"$WORK/domain.xml" 2>/dev/null
-{
-	echo "$WORK/domain.xml"
-	find "$T" -type f -size -64k | sort | head -n 100
-} >"$WORK/files"
-check "the fuzzer of trees builds" fuzzer tree
-check "damaged trees and domains never crash the tool" fuzz
-
-# The definition of a domain by itself, with its words for a dictionary.
-fuzz_domain() {
-	rm -rf "$WORK/seeds" && mkdir -p "$WORK/seeds"
-	cohgpu plan all --format libvirt 2>/dev/null >"$WORK/seeds/two"
-	cohgpu plan 0009:01:00.0 --format libvirt 2>/dev/null >"$WORK/seeds/one"
-	printf '<domain>' >"$WORK/seeds/none"
-	COHGPU_SYSROOT=$T FUZZ_DOMAIN=$WORK/domain.xml timeout 300 "$WORK/fuzz-domain" -runs=$((FUZZ_RUNS * 5)) -seed=1 -timeout=20 \
-		-max_total_time=120 -max_len=8192 -dict="$HERE/fuzz/domain.dict" -print_final_stats=1 -artifact_prefix="$WORK/crash-" \
-		"$WORK/seeds" 2>"$WORK/fuzz.err" ||
-		{ grep -E 'ERROR|SUMMARY|runtime error|    #[0-9] ' "$WORK/fuzz.err" | head -n 20 && return 1; }
-	grep number_of_executed "$WORK/fuzz.err"
+# One V100 with its bridges as PCI functions, and nodes for those of another.
+v100_of_both() {
+	v100
+	put proc/sys/kernel/arch ppc64le
+	bytes proc/device-tree/pciex@600c3c0000000/pci@0/phandle 00000105
+	bytes proc/device-tree/pciex@600c3c0000000/pci@0/memory-region 00000202
+	bytes proc/device-tree/memory@8000000000000/phandle 00000202
+	bytes proc/device-tree/memory@8000000000000/reg 0008000000000000 0000000800000000
+	pci_function 0005:04:00.0 0x10de 0x1db5 0x030200
+	bytes sys/bus/pci/devices/0005:04:00.0/of_node/ibm,npu 00000105
 }
-tree fuzz-domain gb200_two
-check "the fuzzer of domains builds" fuzzer domain -Wl,--wrap=complain
-check "damaged domains never crash doctor" fuzz_domain
+
+probed() {
+	gh200
+	mkdir -p "$T/$DEV/vfio-dev/vfio0"
+	put dev/vfio/devices/vfio0 ""
+	put dev/iommu ""
+}
+
+# fuzz_run NAME PROGRAM RUNS [FOLDER]: the corpus, the tree's files, then new inputs, which are
+# kept in FOLDER.
+fuzz_run() {
+	local name=$1 program=$2 runs=$3 options=() seeds=("$WORK/seeds")
+	[[ ! -d $FUZZ/corpus/$name ]] || seeds+=("$FUZZ/corpus/$name")
+	[[ $name != domain ]] || options+=(-dict="$FUZZ/domain.dict" -max_len=8192)
+	timeout 900 "$program" -runs=$runs -seed=1 -timeout=20 -max_total_time=${FUZZ_SECONDS:-120} -print_final_stats=1 -close_fd_mask=0 \
+		"${options[@]}" -artifact_prefix="$FUZZ_OUT/$name-" ${4:+"$4"} "${seeds[@]}" >/dev/null 2>"$WORK/fuzz.err" ||
+		{ grep -aE 'ERROR|SUMMARY|runtime error|    #[0-9] |Test unit' "$WORK/fuzz.err" | head -n 20 && return 1; }
+	grep -a number_of_executed "$WORK/fuzz.err"
+}
+
+# How many: of a tree, each runs all the verbs.
+fuzz_runs() {
+	case $1 in
+	tree) echo $FUZZ_RUNS ;;
+	power) echo $((FUZZ_RUNS / 3)) ;;
+	domain) echo $((FUZZ_RUNS * 5)) ;;
+	vfio) echo $((FUZZ_RUNS * 10)) ;;
+	text) echo $((FUZZ_RUNS * 300)) ;;
+	esac
+}
+
+# planted NAME FILE EXPRESSION: the fuzzer crashes on a tool with this bug.
+planted() {
+	local name=$1 file=$2 tool=$WORK/planted
+	rm -rf "$tool" "$FUZZ_OUT/planted-"*
+	cp -r "$TOP/tool" "$tool"
+	sed -i "$3" "$tool/$file"
+	! cmp -s "$TOP/tool/$file" "$tool/$file" || { echo "the expression changes nothing" && return 1; }
+	fuzz_object "$tool" "$file" "$tool/planted.o" || return 1
+	# What a fuzzer has in itself it takes from the planted folder.
+	if grep -q "#include \"$file\"" "$FUZZ/${name/power/tree}.c"; then
+		fuzz_link $name "$tool/fuzz" "$tool" || return 1
+	else
+		fuzz_link $name "$tool/fuzz" "$tool" "$tool/planted.o" || return 1
+	fi
+	! fuzz_run $name "$tool/fuzz" "$(fuzz_runs $name)" && grep -aE 'SUMMARY|runtime error|deadly signal' "$WORK/fuzz.err"
+}
+
+check "the tool compiles for fuzzers" fuzz_archive
+for fuzzer in "${FUZZERS[@]}"; do
+	fuzz_tree $fuzzer
+	check "the fuzzer builds: $fuzzer" fuzz_link $fuzzer "$WORK/fuzz-$fuzzer" "$TOP/tool"
+	check "nothing crashes the tool: $fuzzer" fuzz_run $fuzzer "$WORK/fuzz-$fuzzer" "$(fuzz_runs $fuzzer)"
+	sed 's/^/# /' "$WORK/check"
+	while IFS=: read -r name file what expression <&7; do
+		[[ $name != "$fuzzer" ]] || check "it finds: $what" planted $name $file "$expression"
+	done 7< <(grep -v '^#' "$FUZZ/planted")
+	unset COHGPU_SYSROOT FUZZ_FILES FUZZ_DOMAIN
+done

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Any content of any file: the first byte of an input chooses a file of the tree in
- * COHGPU_SYSROOT, or the domain, the rest becomes what it holds; then the reading verbs run. They
- * may say what they like, but with a status that is one of theirs, and without a crash.
+ * Any content of any file: the first line of an input names a file of the tree in COHGPU_SYSROOT,
+ * or "domain", the rest becomes what it holds; then the reading verbs run. They may say what they
+ * like, but with a status that is one of theirs, and without a crash. A line that is no name stands
+ * for some file, so that a mutation is not wasted.
  *
  * FUZZ_FILES names the list of files, a line each; the first one is the domain.
  */
@@ -28,6 +29,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static char *files[FILES];
 static size_t count;
 
+static void nothing(const char *path)
+{
+	(void)path;
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	const char *name = getenv("FUZZ_FILES");
@@ -45,6 +51,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 		exit(2);
 	}
 	fclose(list);
+	/* What the tool remembers of a file it reads anew for who asks what it reads. */
+	sys_asked = nothing;
 	/* Findings of the sanitizers go past these. */
 	if (!freopen("/dev/null", "w", stdout))
 		exit(2);
@@ -60,6 +68,22 @@ static char *read_all(const char *path, size_t *size)
 	close(fd);
 	*size = got < 0 ? 0 : got;
 	return buf;
+}
+
+/* The file that a line names, or the one that its bytes add up to. */
+static const char *file_of(const char *line, size_t length)
+{
+	const char *root = getenv("COHGPU_SYSROOT");
+	size_t sum = 0, skip = root ? strlen(root) + 1 : 0;
+
+	if (length == strlen("domain") && !memcmp(line, "domain", length))
+		return files[0];
+	for (size_t i = 1; i < count; i++)
+		if (strlen(files[i]) == skip + length && !memcmp(files[i] + skip, line, length))
+			return files[i];
+	for (size_t i = 0; i < length; i++)
+		sum = sum * 31 + (unsigned char)line[i];
+	return files[sum % count];
 }
 
 static void write_all(const char *path, const void *data, size_t size)
@@ -141,14 +165,15 @@ static void bind_and_back(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static char before[1 << 20];
+	const uint8_t *content = memchr(data, '\n', size);
 	const char *path;
 	size_t length;
 
-	if (size < 1)
+	if (!content)
 		return -1;
-	path = files[data[0] % count];
+	path = file_of((const char *)data, content++ - data);
 	memcpy(before, read_all(path, &length), sizeof(before));
-	write_all(path, data + 1, size - 1);
+	write_all(path, content, size - (content - data));
 	run_all();
 	bind_and_back();
 	write_all(path, before, length);
