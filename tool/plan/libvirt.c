@@ -53,7 +53,7 @@ static void libvirt_gpu(FILE *f, const struct plan_gpu *one, size_t i)
 		bridge_of(i) + 1);
 	fprintf(f,
 		"    <iommu model='smmuv3'>\n      <driver pciBus='%u' accel='on' ats='on' "
-		"ril='off' ssidSize='20' oas='%d'/>\n    </iommu>\n",
+		"ril='off' ssidsize='20' oas='%d'/>\n    </iommu>\n",
 		bridge_of(i), PLAN_OAS);
 }
 

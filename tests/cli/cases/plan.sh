@@ -145,15 +145,28 @@ NODES=9 check "QEMU takes the plan for one" qemu_takes_it $GPU
 tree two gb200_two
 NODES=17 check "QEMU takes the plan for two" qemu_takes_it all --cpus 2
 
-# libvirt 9 knows no iommufd, no nodeset, no vSMMU a bridge, and no RAS yet.
+# libvirt 9, which is here, knows no iommufd, no nodeset, no vSMMU a bridge, and no RAS
+# yet: without these it takes the rest. A libvirt that has them, 12.8, has a schema.
 libvirt_takes_it() {
 	cohgpu plan "$@" --format libvirt 2>/dev/null | sed "
 		s/ iommufd='yes'//; /<ras /d; /<acpi nodeset=/d; /<iommu model/,/<\/iommu>/d" >"$WORK/domain.xml"
 	virt-xml-validate "$WORK/domain.xml" domain && virsh -c test:///default define "$WORK/domain.xml"
 }
+"$TOP/vm/fetch" schema/libvirt
+SCHEMA=$("$TOP/vm/fetch" --where schema/libvirt)/domain.rng
+valid() {
+	cohgpu plan "$@" --format libvirt 2>/dev/null >"$WORK/domain.xml"
+	xmllint --noout --relaxng "$SCHEMA" "$WORK/domain.xml"
+}
 check "libvirt takes the plan for two" libvirt_takes_it all
+check "and so does the schema of a newer one, whole" valid all
+misspelt() {
+	! xmllint --noout --relaxng "$SCHEMA" <(sed 's/ssidsize=/ssidSize=/' "$WORK/domain.xml")
+}
+check "which takes no attribute that it does not know" misspelt
 tree gh200 healthy
 check "libvirt takes the plan for one" libvirt_takes_it $GPU
+check "and so does the newer schema" valid $GPU
 
 # The same of V100s. No kernel here has the devices, so others stand in their places.
 tree v100 v100
@@ -167,3 +180,4 @@ pseries_takes_it() {
 }
 check "QEMU takes the plan for a V100" pseries_takes_it
 check "libvirt takes the plan for a V100" libvirt_takes_it all
+check "and so does the newer schema, for a V100" valid all
