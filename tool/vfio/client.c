@@ -179,8 +179,9 @@ static int read_region(struct client *c, uint32_t index)
 		r->area[0] = (struct client_area){0, r->size};
 	}
 	at = !ret && r->flags & VFIO_REGION_INFO_FLAG_CAPS ? info->cap_offset : 0;
-	/* Each lies behind the one before, or a loop would be followed for ever. */
-	while (at >= sizeof(*info) && at + sizeof(struct vfio_info_cap_header) <= room) {
+	/* Each lies behind the one before, or a loop would be followed for ever; and as C has it. */
+	while (at >= sizeof(*info) && at % _Alignof(struct vfio_region_sparse_mmap_area) == 0 &&
+	       at + sizeof(struct vfio_info_cap_header) <= room) {
 		const struct vfio_info_cap_header *cap = (const void *)((char *)info + at);
 
 		take_capability(r, cap, room - at);

@@ -11,7 +11,7 @@ FUZZ_OUT=$TOP/build/fuzz-cli
 read -ra FUZZERS <<<"${FUZZ_ONLY:-text vfio tree power domain}"
 mapfile -t FUZZ_LIBRARIES < <(pkg-config --libs smartcols json-c libpci libkmod libxml-2.0 zlib | xargs -n 1)
 mapfile -t FUZZ_FLAGS < <(pkg-config --cflags smartcols json-c libpci libkmod libxml-2.0 zlib | xargs -n 1)
-FUZZ_FLAGS+=(-std=gnu17 -D_GNU_SOURCE '-DCOHGPU_VERSION="fuzz"' -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined)
+FUZZ_FLAGS+=(-std=gnu17 -D_GNU_SOURCE '-DCOHGPU_VERSION="fuzz"' -O1 -g '-fsanitize=address,undefined' -fno-sanitize-recover=undefined)
 
 # fuzz_object TOOL SOURCE OBJECT
 fuzz_object() {
@@ -34,7 +34,7 @@ fuzz_archive() {
 fuzz_link() {
 	local name=${1/power/tree} out=$2 tool=$3 options=()
 	shift 3
-	[[ $name != domain ]] || options=(-Wl,--wrap=complain)
+	[[ $name != domain ]] || options=('-Wl,--wrap=complain')
 	clang "${FUZZ_FLAGS[@]}" -fsanitize=fuzzer -I"$tool" "${options[@]}" -o "$out" "$FUZZ/$name.c" "$@" "$WORK/tool.a" "${FUZZ_LIBRARIES[@]}"
 }
 
@@ -108,14 +108,14 @@ probed() {
 	put dev/iommu ""
 }
 
-# fuzz_run NAME PROGRAM RUNS [FOLDER]: the corpus, the tree's files, then new inputs, which are
-# kept in FOLDER.
+# fuzz_run NAME PROGRAM RUNS FOLDER: the corpus, the tree's files, then new inputs. That of a
+# crash goes to FOLDER.
 fuzz_run() {
 	local name=$1 program=$2 runs=$3 options=() seeds=("$WORK/seeds")
 	[[ ! -d $FUZZ/corpus/$name ]] || seeds+=("$FUZZ/corpus/$name")
 	[[ $name != domain ]] || options+=(-dict="$FUZZ/domain.dict" -max_len=8192)
 	timeout 900 "$program" -runs=$runs -seed=1 -timeout=20 -max_total_time=${FUZZ_SECONDS:-120} -print_final_stats=1 -close_fd_mask=0 \
-		"${options[@]}" -artifact_prefix="$FUZZ_OUT/$name-" ${4:+"$4"} "${seeds[@]}" >/dev/null 2>"$WORK/fuzz.err" ||
+		"${options[@]}" -artifact_prefix="$4/$name-" "${seeds[@]}" >/dev/null 2>"$WORK/fuzz.err" ||
 		{ grep -aE 'ERROR|SUMMARY|runtime error|    #[0-9] |Test unit' "$WORK/fuzz.err" | head -n 20 && return 1; }
 	grep -a number_of_executed "$WORK/fuzz.err"
 }
@@ -134,7 +134,7 @@ fuzz_runs() {
 # planted NAME FILE EXPRESSION: the fuzzer crashes on a tool with this bug.
 planted() {
 	local name=$1 file=$2 tool=$WORK/planted
-	rm -rf "$tool" "$FUZZ_OUT/planted-"*
+	rm -rf "$tool"
 	cp -r "$TOP/tool" "$tool"
 	sed -i "$3" "$tool/$file"
 	! cmp -s "$TOP/tool/$file" "$tool/$file" || { echo "the expression changes nothing" && return 1; }
@@ -145,14 +145,14 @@ planted() {
 	else
 		fuzz_link $name "$tool/fuzz" "$tool" "$tool/planted.o" || return 1
 	fi
-	! fuzz_run $name "$tool/fuzz" "$(fuzz_runs $name)" && grep -aE 'SUMMARY|runtime error|deadly signal' "$WORK/fuzz.err"
+	! fuzz_run $name "$tool/fuzz" "$(fuzz_runs $name)" "$tool" && grep -aE 'SUMMARY|runtime error|deadly signal' "$WORK/fuzz.err"
 }
 
 check "the tool compiles for fuzzers" fuzz_archive
 for fuzzer in "${FUZZERS[@]}"; do
 	fuzz_tree $fuzzer
 	check "the fuzzer builds: $fuzzer" fuzz_link $fuzzer "$WORK/fuzz-$fuzzer" "$TOP/tool"
-	check "nothing crashes the tool: $fuzzer" fuzz_run $fuzzer "$WORK/fuzz-$fuzzer" "$(fuzz_runs $fuzzer)"
+	check "nothing crashes the tool: $fuzzer" fuzz_run $fuzzer "$WORK/fuzz-$fuzzer" "$(fuzz_runs $fuzzer)" "$FUZZ_OUT"
 	sed 's/^/# /' "$WORK/check"
 	while IFS=: read -r name file what expression <&7; do
 		[[ $name != "$fuzzer" ]] || check "it finds: $what" planted $name $file "$expression"

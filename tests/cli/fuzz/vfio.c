@@ -48,10 +48,20 @@ static void answer(void *arg, uint32_t head)
 
 static int wild_region(struct vfio_region_info *info)
 {
+	struct vfio_region_info_cap_sparse_mmap areas = {
+		.header = {.id = VFIO_REGION_INFO_CAP_SPARSE_MMAP, .version = 1},
+	};
 	uint32_t room = info->argsz, index = info->index;
 
 	answer(info, sizeof(info->argsz));
 	info->index = index;
+	/* Half of them begin their capabilities where it can be, and with areas. */
+	if (take_byte() & 1 && room > sizeof(*info) + sizeof(areas)) {
+		info->flags |= VFIO_REGION_INFO_FLAG_CAPS;
+		info->cap_offset = sizeof(*info);
+		areas.nr_areas = take_byte() & 31;
+		memcpy(info + 1, &areas, sizeof(areas));
+	}
 	/* It asks for more room once; what it says then must not be believed. */
 	if (room > sizeof(*info))
 		info->argsz = take_byte() ? ~0U : room;
