@@ -2,7 +2,38 @@
 # shellcheck shell=bash disable=SC2086 # no name in a tree has a space
 # doctor: each check on a tree where it passes, and on one that is spoilt for it.
 
-declare -A spoilt=()
+declare -A spoilt=() passed_by=()
+
+# same_in_json ARGS...: JSON has of $T what golden/ has in text, line by line.
+same_in_json() {
+	cohgpu "$@" --json >"$WORK/json" 2>/dev/null || [[ $? -le 2 ]] || return 1
+	jq -r '.results[] | "\(.verdict) \(.id) \(.object) \(.found)",
+		if .verdict == "WARN" or .verdict == "FAIL" then "symptom: \(.symptom)", "fix: \(.fix)" else empty end' "$WORK/json" >"$WORK/by-json"
+	sed -nE 's/^(PASS|SKIP|WARN|FAIL)  ([^ ]+) +([^ ]+) +(.*)$/\1 \2 \3 \4/p; s/^ +(symptom|fix): /\1: /p' "$WORK/said" >"$WORK/by-text"
+	[[ -s $WORK/by-text ]] && diff <(sed "s|$T|TREE|g; s|$WORK|WORK|g" "$WORK/by-json") "$WORK/by-text"
+}
+
+# outcome ID WORD VERDICT ARGS...: what was just said is this verdict, in JSON as well. Only
+# WARN and FAIL show that the check sees anything.
+outcome() {
+	local id=$1 word=$2 verdict=$3
+	shift 3
+	check "$id is $verdict: $word" grep -q "^$verdict  $id " "$WORK/said"
+	check "and is in JSON: $id, $word" same_in_json "$@"
+	case $verdict in
+	WARN | FAIL) spoilt[$id]=1 ;;
+	PASS) passed_by[$id]=1 ;;
+	esac
+}
+
+# of_the_healthy ARGS...: the checks that there are, and those that pass on $T.
+of_the_healthy() {
+	local id
+	mapfile -t CHECKS < <(cohgpu "$@" --json | jq -r '.results[].id' | sort -u)
+	while IFS= read -r id; do
+		passed_by[$id]=1
+	done < <(cohgpu "$@" --json | jq -r '.results[] | select(.verdict == "PASS").id')
+}
 
 # spoil_host MAKER PREFIX WHOSE ID WORD VERDICT COMMAND...: what COMMAND does to the
 # healthy host that MAKER makes has this check say VERDICT; golden/ has all that it says.
@@ -11,9 +42,8 @@ spoil_host() {
 	shift 6
 	tree "$name" "$maker"
 	"$@"
-	spoilt[$id]=1
 	says "doctor/$name" doctor --check $id
-	check "$id is $verdict$whose: $word" grep -q "^$verdict  $id " "$WORK/said"
+	outcome $id "$word$whose" $verdict doctor --check $id
 }
 
 # spoil ID WORD VERDICT COMMAND...
@@ -34,7 +64,7 @@ says doctor/no-such-check doctor --check luck
 tree healthy healthy
 says doctor/healthy doctor --strict
 says doctor/healthy-json doctor --json
-mapfile -t CHECKS < <(cohgpu doctor --json | jq -r '.results[].id' | sort -u)
+of_the_healthy doctor
 
 without_variants() {
 	put lib/modules/$RELEASE/modules.alias "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci"
@@ -326,24 +356,28 @@ tree v100-broken healthy_v100
 broken_v100
 says doctor/v100-broken doctor
 
-# every_check_spoilt COUNT: at least so many there are.
+# every_check_spoilt COUNT: at least so many there are, each with a tree on which it warns or
+# fails, and one on which it passes.
 every_check_spoilt() {
 	local id bad=0
 	for id in "${CHECKS[@]}"; do
 		[[ -n ${spoilt[$id]:-} ]] || { echo "$id: no tree is spoilt for it" && bad=1; }
+		[[ -n ${passed_by[$id]:-} ]] || { echo "$id: it passes on no tree" && bad=1; }
 	done
 	[[ ${#CHECKS[@]} -ge $1 && $bad == 0 ]]
 }
-check "every check of doctor has a tree that is spoilt for it" every_check_spoilt 23
+check "every check of doctor has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 23
+tree v100-checks healthy_v100
+of_the_healthy doctor
+check "every check of a V100 has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 16
 
 # The definition of a VM: what plan prints is healthy, and each check has a
 # definition that is spoilt for it.
 # spoil_domain ID WORD VERDICT SED
 spoil_domain() {
 	sed "$4" "$WORK/domain.xml" >"$WORK/spoilt.xml"
-	spoilt[$1]=1
 	says "doctor/$1-$2" doctor --domain "$WORK/spoilt.xml" --check $1
-	check "$1 is $3: $2" grep -q "^$3  $1 " "$WORK/said"
+	outcome $1 $2 $3 doctor --domain "$WORK/spoilt.xml" --check $1
 }
 
 tree domain gb200_two
@@ -351,7 +385,7 @@ put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
 cohgpu plan all --format libvirt --ram 64G >"$WORK/domain.xml" 2>/dev/null
 says doctor/domain doctor --domain "$WORK/domain.xml" --strict
 says doctor/domain-json doctor --domain "$WORK/domain.xml" --json
-mapfile -t CHECKS < <(cohgpu doctor --domain "$WORK/domain.xml" --json | jq -r '.results[].id' | sort -u)
+of_the_healthy doctor --domain "$WORK/domain.xml"
 check "plan's domain passes all" test "$(sed -n 's/^\([0-9]*\) passed, 0 warned, 0 failed, 0 skipped/\1/p' "$HERE/golden/doctor/domain")" -ge 15
 
 spoil_domain domain-driver plain FAIL "s/name='vfio'/name='vfio' model='vfio-pci'/"
@@ -408,7 +442,7 @@ put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.0"
 cohgpu plan all --format libvirt --ram 64G 2>/dev/null | sed 's|<devices>|<devices><emulator>/usr/bin/qemu-system-ppc64</emulator>|' >"$WORK/domain.xml"
 says doctor/v100-domain doctor --domain "$WORK/domain.xml" --strict
 check "plan's domain of a V100 passes all" grep -q '^4 passed, 0 warned, 0 failed, 0 skipped' "$WORK/said"
-mapfile -t CHECKS < <(cohgpu doctor --domain "$WORK/domain.xml" --json | jq -r '.results[].id' | sort -u)
+of_the_healthy doctor --domain "$WORK/domain.xml"
 spoil_domain domain-bridges missing FAIL "/slot='0x00' function='0x1'/d"
 spoil_domain domain-bridges elsewhere FAIL "s/bus='0x01' slot='0x02'/bus='0x00' slot='0x02'/"
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 9.0.0"
@@ -430,9 +464,8 @@ spoil_guest() {
 	shift 3
 	tree "$id-$word" guest
 	"$@"
-	spoilt[$id]=1
 	says "doctor/$id-$word" doctor --guest --check $id
-	check "$id is $verdict: $word" grep -q "^$verdict  $id " "$WORK/said"
+	outcome $id $word $verdict doctor --guest --check $id
 }
 
 bar4() {
@@ -441,7 +474,7 @@ bar4() {
 
 tree guest guest
 says doctor/guest doctor --guest --strict
-mapfile -t CHECKS < <(cohgpu doctor --guest --json | jq -r '.results[].id' | sort -u)
+of_the_healthy doctor --guest
 spoil_guest guest-bars absent FAIL bar4 "0x0 0x0 0x0"
 spoil_guest guest-bars unassigned FAIL bar4 "0x0 0x1fffffffff 0x14220c"
 spoil_guest guest-srat seven FAIL srat 01 00 7
