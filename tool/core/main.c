@@ -17,6 +17,10 @@ int main(int argc, char **argv)
 		print_usage();
 		return EXIT_USAGE;
 	}
+	if (!strcmp(argv[1], "help") && argc > 2 && verb_find(argv[2])) {
+		print_help(verb_find(argv[2]));
+		return EXIT_OK;
+	}
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || !strcmp(argv[1], "help")) {
 		print_usage();
 		return EXIT_OK;

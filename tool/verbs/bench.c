@@ -453,8 +453,9 @@ static struct json_object *view(struct json_object *result)
 	if (faults)
 		time_text(text, sizeof(text), time / (double)faults);
 	out_text(row, "rate", rate || faults ? text : NULL);
-	snprintf(text, sizeof(text), "%" PRIu64 " faults, of %s each", faults,
-		 faults ? out_size(size, out_get_number(result, "bytes") / faults) : "");
+	snprintf(text, sizeof(text), "%" PRIu64 " fault%s, of %s%s", faults, faults == 1 ? "" : "s",
+		 faults ? out_size(size, out_get_number(result, "bytes") / faults) : "",
+		 faults == 1 ? "" : " each");
 	out_text(row, "note",
 		 faults ? text
 			: out_get_text(result, "not_measured",

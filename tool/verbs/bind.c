@@ -210,6 +210,10 @@ int run_bind(const struct call *call)
 		plans = calloc(set.count, sizeof(*plans));
 		status = plans ? bind_all(call, &set, plans) : EXIT_FAILED;
 	}
+	if (!status && !json_object_array_length(bind_steps))
+		for (size_t i = 0; i < set.count; i++)
+			fprintf(stderr, "%s: nothing to do, it is bound to %s\n",
+				set.gpu[i].address, set.gpu[i].driver);
 	bind_finish(call, object, status);
 	for (size_t i = 0; plans && i < set.count; i++)
 		bind_free(&plans[i]);
@@ -240,8 +244,10 @@ int run_restore(const struct call *given)
 		status = gpu_select(&set, call.words, call.count);
 	if (!status)
 		status = restore_all(&call, &set);
-	if (status == EXIT_NOTHING && forgotten == EXIT_NOTHING && set.count)
+	if (status == EXIT_NOTHING && forgotten == EXIT_NOTHING && set.count) {
 		complain(word, "restore", "there is no record of a bind");
+		advise("what cohgpu bind did not do it does not undo; see: cohgpu list");
+	}
 	if (forgotten != EXIT_NOTHING && status == EXIT_NOTHING)
 		status = forgotten;
 	bind_finish(&call, object, status);

@@ -12,6 +12,7 @@ says usage/word-missing show
 says usage/word-too-many list all
 says usage/not-a-number bind all --wait soon
 says usage/help --help
+check "help of a verb is about the verb" diff <(cohgpu help bind) <(cohgpu bind --help)
 
 PAGES=$(dirname "$COHGPU")/pages
 
