@@ -177,8 +177,6 @@ static const struct failnth operations[] = {
 	{open_still, reset, nothing, NULL, true, 0},
 	{mapped, close_device, closed, NULL, true, 0},
 	{bound, unbind, nothing, NULL, false, 0},
-	/* What the VFIO core does at length is as with the GPU. */
-	{unbound, bind, nothing, "vfio_device_set_group", false, 12},
 };
 
 #define BRIDGE 100
@@ -197,7 +195,7 @@ static void every_allocation(void)
 
 static const struct ktap_case cases[] = {
 	OPERATION("P9_probe", 0),
-	OPERATION("P9_probe_bridge", 11 + BRIDGE),
+	OPERATION("P9_probe_bridge", 0 + BRIDGE),
 	OPERATION("P9_open", 1),
 	OPERATION("P9_open_bridge", 1 + BRIDGE),
 	OPERATION("region_info", 2),
