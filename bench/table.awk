@@ -56,6 +56,7 @@ BEGIN {
 }
 
 /^# kernel: / { kernel = $3; version = kernel; sub(/^[0-9]+\.[0-9]+/, "&;", version); sub(/;.*/, "", version) }
+/^# gpu: / { gpu = toupper($3) }
 $1 == "cost" || $1 == "bytes" || $1 == "hold" {
 	key = $1 " " $2 " " $3
 	if (!(key in seen)) { seen[key] = 1; order[++n] = key }
@@ -63,7 +64,7 @@ $1 == "cost" || $1 == "bytes" || $1 == "hold" {
 }
 
 END {
-	printf "\nInstructions, kernel %s\n\n", kernel
+	printf "\nInstructions, %s, kernel %s\n\n", gpu, kernel
 	print "| operation | size | ours | in-tree | vfio-pci | times as fast | target | |"
 	print "|---|---:|---:|---:|---:|---:|---:|---|"
 	for (i = 1; i <= n; i++) row(order[i])

@@ -12,6 +12,14 @@ static double bench_clock(clockid_t id)
 	return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
+void bench_open(struct bench *b)
+{
+	vfio_open(&b->gpu->vfio, b->gpu->bdf);
+	vfio_memory_enable(&b->gpu->vfio, true);
+	if (b->power)
+		sim_train(b->gpu->name);
+}
+
 void bench_start(struct bench_cost *cost)
 {
 	cost->from = bench_profile_start();

@@ -14,13 +14,20 @@
 #ifndef BENCH_H
 #define BENCH_H
 
-#include "gpu.h"
+#include "nvlink.h"
 
 struct bench {
 	const char *who; /* ours, peer or vfio */
 	bool quick;
-	struct gpu gpu;
+	bool power;    /* a V100, else a GH200 */
+	int window;    /* the region that shows the memory */
+	uint64_t size; /* of which there is so much */
+	struct nvlink nvlink;
+	struct gpu *gpu;
 };
+
+/* The GPU opened, its memory there and ready. */
+void bench_open(struct bench *b);
 
 #define BENCH_ROUNDS 15
 

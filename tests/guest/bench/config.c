@@ -31,11 +31,12 @@ void bench_config(struct bench *b)
 {
 	int bar0 = 0, bar4 = 4;
 
-	vfio_open(&b->gpu.vfio, b->gpu.bdf);
-	config_dev = &b->gpu.vfio;
+	vfio_open(&b->gpu->vfio, b->gpu->bdf);
+	config_dev = &b->gpu->vfio;
 	bench_run(b, &(struct bench_op){"config-read", 4, 100, 10}, config_read, NULL);
 	bench_run(b, &(struct bench_op){"config-write", 4, 100, 10}, config_write, NULL);
 	bench_run(b, &(struct bench_op){"size-bar0", 8, 20, 10}, config_size_bar, &bar0);
-	bench_run(b, &(struct bench_op){"size-bar4", 8, 20, 10}, config_size_bar, &bar4);
-	vfio_close(&b->gpu.vfio);
+	if (!b->power)
+		bench_run(b, &(struct bench_op){"size-bar4", 8, 20, 10}, config_size_bar, &bar4);
+	vfio_close(&b->gpu->vfio);
 }

@@ -11,7 +11,7 @@
 
 static void dma_map(const struct bench *b, char *at, uint64_t size)
 {
-	const struct vfio_dev *dev = &b->gpu.vfio;
+	const struct vfio_dev *dev = &b->gpu->vfio;
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
 		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
@@ -35,15 +35,14 @@ static void dma_map(const struct bench *b, char *at, uint64_t size)
 
 void bench_dma(struct bench *b)
 {
-	struct vfio_dev *dev = &b->gpu.vfio;
-	uint64_t size = gpu_window_size(&b->gpu, VFIO_USEMEM);
+	struct vfio_dev *dev = &b->gpu->vfio;
+	uint64_t size = b->size;
 	char *map;
 
 	if (size > DMA_SIZE)
 		size = DMA_SIZE;
-	vfio_open(dev, b->gpu.bdf);
-	vfio_memory_enable(dev, true);
-	map = vfio_map_aligned(dev, VFIO_USEMEM, 0, size, GiB, 0);
+	bench_open(b);
+	map = vfio_map_aligned(dev, b->window, 0, size, GiB, 0);
 	dma_map(b, map, size);
 	munmap(map, size);
 	vfio_close(dev);

@@ -19,9 +19,8 @@ static void life_reset(void *arg)
 
 void bench_life(struct bench *b)
 {
-	bench_run(b, &(struct bench_op){"open-close", 0, 1, 10}, life_cycle, &b->gpu);
-	vfio_open(&b->gpu.vfio, b->gpu.bdf);
-	vfio_memory_enable(&b->gpu.vfio, true);
-	bench_run(b, &(struct bench_op){"reset", 0, 1, 10}, life_reset, &b->gpu);
-	vfio_close(&b->gpu.vfio);
+	bench_run(b, &(struct bench_op){"open-close", 0, 1, 10}, life_cycle, b->gpu);
+	bench_open(b);
+	bench_run(b, &(struct bench_op){"reset", 0, 1, 10}, life_reset, b->gpu);
+	vfio_close(&b->gpu->vfio);
 }

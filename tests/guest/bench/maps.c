@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Mappings of usemem, whole: mmap, the first touch of every 1 GiB, 2 MiB or 32 KiB of it, what a
+ * Mappings of the memory, whole: mmap, the first touch of every 1 GiB, 2 MiB or 32 KiB of it, what a
  * reset or a guest that disables memory does to a mapping in use (zap), munmap. And the page tables
  * meanwhile.
  *
@@ -42,22 +42,22 @@ static long long maps_tables(void)
 static void maps_zap(const struct bench *b, struct bench_cost *cost)
 {
 	bench_start(cost);
-	vfio_memory_enable(&b->gpu.vfio, false);
+	vfio_memory_enable(&b->gpu->vfio, false);
 	bench_stop(cost);
-	vfio_memory_enable(&b->gpu.vfio, true);
+	vfio_memory_enable(&b->gpu->vfio, true);
 }
 
 /* One life of a mapping: costs are those of this one alone. */
 static void maps_once(const struct bench *b, char *at, uint64_t size, uint64_t stride, bool zap,
 		      struct maps_costs *c)
 {
-	const struct vfio_dev *dev = &b->gpu.vfio;
+	const struct vfio_dev *dev = &b->gpu->vfio;
 	long long before = maps_tables();
 	char *p;
 
 	bench_start(&c->map);
 	p = mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED_NOREPLACE, dev->fd,
-		 dev->region[VFIO_USEMEM].offset);
+		 dev->region[b->window].offset);
 	bench_stop(&c->map);
 	OK(p == at, "mmap of the window");
 	c->mapped_bytes = maps_tables() - before;
@@ -89,7 +89,7 @@ static const char *maps_name(const char *what, bool congruent, const char *label
 static void maps_stride(const struct bench *b, bool congruent, uint64_t stride, const char *label,
 			bool zap)
 {
-	uint64_t size = gpu_window_size(&b->gpu, VFIO_USEMEM);
+	uint64_t size = b->size;
 	char *at = maps_room(size, congruent);
 	struct maps_costs c;
 
@@ -107,7 +107,7 @@ static void maps_stride(const struct bench *b, bool congruent, uint64_t stride, 
 static void maps_mmap(const struct bench *b, bool congruent)
 {
 	const char *name = congruent ? "mmap-congruent" : "mmap-askew";
-	uint64_t size = gpu_window_size(&b->gpu, VFIO_USEMEM);
+	uint64_t size = b->size;
 	struct bench_cost costs[3], middle;
 	char *at = maps_room(size, congruent);
 	struct maps_costs c;
@@ -124,7 +124,7 @@ static void maps_mmap(const struct bench *b, bool congruent)
 /* All of that in a part of the window, as every event is noted. */
 static void maps_hold(const struct bench *b, bool congruent)
 {
-	uint64_t size = gpu_window_size(&b->gpu, VFIO_USEMEM);
+	uint64_t size = b->size;
 	struct maps_costs c;
 
 	size = size < MAPS_HOLD ? size : MAPS_HOLD;
@@ -135,17 +135,16 @@ static void maps_hold(const struct bench *b, bool congruent)
 
 void bench_maps(struct bench *b)
 {
-	vfio_open(&b->gpu.vfio, b->gpu.bdf);
-	vfio_memory_enable(&b->gpu.vfio, true);
+	bench_open(b);
 	for (int congruent = 1; congruent >= 0; congruent--) {
 		maps_mmap(b, congruent);
 		maps_stride(b, congruent, GiB, "1G", false);
 		/* Small entries for all of it take minutes to emulate. */
-		if (!congruent && gpu_window_size(&b->gpu, VFIO_USEMEM) > MAPS_SMALL)
+		if (!congruent && b->size > MAPS_SMALL)
 			continue;
 		maps_stride(b, congruent, 2 * MiB, "2M", false);
 		maps_stride(b, congruent, 32 * KiB, "32K", true);
 		maps_hold(b, congruent);
 	}
-	vfio_close(&b->gpu.vfio);
+	vfio_close(&b->gpu->vfio);
 }

@@ -46,21 +46,20 @@ void bench_rw(struct bench *b)
 		int index;
 		uint64_t off;
 	} places[] = {
-		{"usemem", VFIO_USEMEM, 0},
+		{b->power ? "ram" : "usemem", b->window, 0},
 		{"resmem", VFIO_RESMEM, 0},
-		{"tail", VFIO_USEMEM, gpu_window_size(&b->gpu, VFIO_USEMEM)},
+		{"tail", VFIO_USEMEM, b->size},
 	};
-	struct rw_job job = {.dev = &b->gpu.vfio, .buf = vfio_buffer(64 * MiB)};
+	struct rw_job job = {.dev = &b->gpu->vfio, .buf = vfio_buffer(64 * MiB)};
 
 	/* So that none of the faults is the buffer's. */
 	memset(job.buf, 0x5a, 64 * MiB);
-	vfio_open(&b->gpu.vfio, b->gpu.bdf);
-	vfio_memory_enable(&b->gpu.vfio, true);
-	for (size_t p = 0; p < ARRAY_LEN(places); p++) {
+	bench_open(b);
+	for (size_t p = 0; p < (b->power ? 1 : ARRAY_LEN(places)); p++) {
 		job.index = places[p].index;
 		job.off = places[p].off;
 		/* A window of 64 GiB, say, fills its BAR. */
-		if (job.off + 64 * MiB > b->gpu.vfio.region[job.index].size)
+		if (job.off + 64 * MiB > b->gpu->vfio.region[job.index].size)
 			continue;
 		for (size_t s = 0; s < ARRAY_LEN(sizes); s++) {
 			if (b->quick && sizes[s] > MiB)
@@ -72,6 +71,6 @@ void bench_rw(struct bench *b)
 			}
 		}
 	}
-	vfio_close(&b->gpu.vfio);
+	vfio_close(&b->gpu->vfio);
 	munmap(job.buf, 64 * MiB);
 }
