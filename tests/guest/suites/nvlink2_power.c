@@ -127,7 +127,7 @@ static void dma_after_the_dead(void)
 /* P7: nobody unmaps anything, and the IOMMU maps GPU memory when its mapping goes with its client. */
 static void P7_killed_in_dma(void)
 {
-	int rounds = ktap_quick() ? 3 : 20;
+	int rounds = ktap_quick() ? 3 : 10;
 	struct counts before;
 
 	need_dma_target();
