@@ -83,13 +83,21 @@ const char *kernel_config(const char *name)
 	return "n";
 }
 
+static void config_missing(struct finding *f)
+{
+	finding(f, VERDICT_SKIP,
+		"the kernel's configuration is neither /proc/config.gz nor /boot/config-%s: put it "
+		"there",
+		sys_release());
+}
+
 /* For an option that should be "y"; false when it has been dealt with. */
 static bool config_is_off(struct finding *f, const char *name)
 {
 	const char *value = kernel_config(name);
 
 	if (!value) {
-		finding(f, VERDICT_SKIP, "the configuration of %s cannot be found", sys_release());
+		config_missing(f);
 		return false;
 	}
 	if (!strcmp(value, "y")) {
@@ -128,7 +136,7 @@ void check_nodes_shift(struct finding *f, const struct patient *p)
 	unsigned int need = cpus ? cpus : 1;
 
 	if (!value) {
-		finding(f, VERDICT_SKIP, "the configuration of %s cannot be found", sys_release());
+		config_missing(f);
 		return;
 	}
 	/* MIG makes up to seven more; a V100's memory is one, for good. */
@@ -247,7 +255,7 @@ void check_huge_maps(struct finding *f, const struct patient *p)
 	else if (why)
 		finding(f, VERDICT_PASS, "pages of %s: %s", out_size(pages, page_size()), faults);
 	else if (!kernel_config("ARCH_SUPPORTS_HUGE_PFNMAP"))
-		finding(f, VERDICT_SKIP, "the configuration of %s cannot be found", sys_release());
+		config_missing(f);
 	else
 		finding(f, VERDICT_PASS, "%s has huge PFN maps", sys_release());
 }
