@@ -281,9 +281,15 @@ static vm_fault_t coherent_mmap_fault_order(struct vm_fault *vmf,
 		ret = VM_FAULT_SIGBUS;
 	} else {
 		down_read(&cdev->gate);
-		wait = coherent_ready_now(cdev) != COHERENT_READY_YES;
-		ret = wait ? VM_FAULT_FALLBACK :
-			     coherent_mmap_insert(vmf, order);
+		/* A link that froze since was swept in the gate, without memory_lock. */
+		if (!coherent_mmap_answers(window)) {
+			ret = VM_FAULT_SIGBUS;
+		} else if (coherent_ready_now(cdev) != COHERENT_READY_YES) {
+			ret = VM_FAULT_FALLBACK;
+			wait = true;
+		} else {
+			ret = coherent_mmap_insert(vmf, order);
+		}
 		up_read(&cdev->gate);
 	}
 	up_read(&cdev->core.memory_lock);

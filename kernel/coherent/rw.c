@@ -216,9 +216,8 @@ static ssize_t coherent_rw_memory(struct coherent_window *window,
 			ret = bounce ? coherent_rw_bounce(window, &block) :
 				       -ENOMEM;
 		}
-		if (ret && ret != -EFAULT)
-			break;
-		done += block.count;
+		if (!ret || ret == -EFAULT)
+			done += block.count;
 		if (!ret && fatal_signal_pending(current))
 			ret = -EINTR;
 		cond_resched();
@@ -299,7 +298,10 @@ ssize_t coherent_window_rw(struct coherent_window *window, char __user *buf,
 	if (only && (count != only || offset % only))
 		return -EINVAL;
 
-	/* Who enters low power after this look forgets what is known when done. */
+	/*
+	 * Who enters low power after this look forgets what is known when done, and
+	 * lets the function sleep only then.
+	 */
 	low_power = core->pm_runtime_engaged;
 	ret = pm_runtime_resume_and_get(&core->pdev->dev);
 	if (ret) {
