@@ -166,6 +166,7 @@ struct coherent_ops {
  * @ready_lock: guards @ready and all that says whether a reset is under way, has
  *		been, or will be; innermost
  * @ready: may the memory be touched?
+ * @resets: that the function came back from
  * @slept: in D3hot, or was until now, which it leaves by a reset
  * @frozen: its link is, by a fatal error; read without the lock too
  * @last_by: the task that made the last reset, NULL if it was not that alone
@@ -187,6 +188,7 @@ struct coherent_device {
 	struct rw_semaphore gate;
 	spinlock_t ready_lock;
 	struct coherent_ready ready;
+	u64 resets;
 	bool slept;
 	bool frozen;
 	struct task_struct *last_by;
@@ -247,6 +249,7 @@ void coherent_pci_reset_prepare(struct pci_dev *pdev);
 void coherent_pci_reset_done(struct pci_dev *pdev);
 pci_ers_result_t coherent_pci_error_detected(struct pci_dev *pdev,
 					     pci_channel_state_t state);
+u64 coherent_resets(struct coherent_device *cdev);
 pci_ers_result_t coherent_pci_slot_reset(struct pci_dev *pdev);
 void coherent_pci_resume(struct pci_dev *pdev);
 

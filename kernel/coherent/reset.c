@@ -59,6 +59,7 @@ static void coherent_reset_take(struct coherent_device *cdev)
 
 	lockdep_assert_held(&cdev->ready_lock);
 
+	cdev->resets++;
 	if (cdev->ops && cdev->ops->forget)
 		cdev->ops->forget(cdev);
 	for (i = 0; i < cdev->nr_windows; i++)
@@ -191,6 +192,26 @@ static void coherent_reset_judge(struct coherent_device *cdev, u64 generation,
 	if (failed && cdev->ops && cdev->ops->remember)
 		cdev->ops->remember(cdev);
 }
+
+/**
+ * coherent_resets() - how many resets have worked, as far as anybody can tell
+ * @cdev: the device
+ *
+ * Leaving D3hot counts where it is one for whoever has the device; what the core
+ * hides of its own low power does not.
+ *
+ * Return: the count, since the driver was bound.
+ */
+u64 coherent_resets(struct coherent_device *cdev)
+{
+	u64 resets;
+
+	spin_lock(&cdev->ready_lock);
+	resets = cdev->resets;
+	spin_unlock(&cdev->ready_lock);
+	return resets;
+}
+COHERENT_EXPORT(coherent_resets);
 
 /* VFIO_DEVICE_RESET and VFIO_DEVICE_PCI_HOT_RESET, which tell how it went. */
 long coherent_reset_ioctl(struct coherent_device *cdev, unsigned int cmd,

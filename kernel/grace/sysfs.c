@@ -56,6 +56,15 @@ static ssize_t reset_generation_show(struct device *dev,
 }
 static DEVICE_ATTR_RO(reset_generation);
 
+static ssize_t resets_show(struct device *dev, struct device_attribute *attr,
+			   char *buf)
+{
+	struct nvgrace_device *nvdev = nvgrace_sysfs_to(dev);
+
+	return sysfs_emit(buf, "%llu\n", coherent_resets(&nvdev->coherent));
+}
+static DEVICE_ATTR_RO(resets);
+
 #define NVGRACE_SYSFS_WINDOW(name, part)                                      \
 static ssize_t name##_offset_show(struct device *dev,                         \
 				  struct device_attribute *attr, char *buf)   \
@@ -91,6 +100,7 @@ static struct attribute *nvgrace_sysfs_attrs[] = {
 	&dev_attr_state.attr,
 	&dev_attr_ready.attr,
 	&dev_attr_reset_generation.attr,
+	&dev_attr_resets.attr,
 	&dev_attr_usemem_offset.attr,
 	&dev_attr_usemem_length.attr,
 	&dev_attr_usemem_base.attr,

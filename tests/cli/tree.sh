@@ -91,7 +91,8 @@ memory_of() {
 	local at=sys/bus/pci/devices/$1/coherent_memory
 	put "$at/state" present
 	put "$at/ready" yes
-	put "$at/reset_generation" 1
+	put "$at/reset_generation" 4
+	put "$at/resets" 1
 	put "$at/usemem_offset" 0
 	put "$at/usemem_length" "$2"
 	put "$at/usemem_base" "$(printf '%#x' "$4")"

@@ -38,7 +38,7 @@ static struct json_object *describe_memory(const struct gpu *gpu)
 		return memory;
 	}
 	out_number(memory, "reset_generation", m->generation);
-	out_number(memory, "resets", gpu_resets(gpu));
+	out_number(memory, "resets", gpu->memory.resets);
 	if (!m->present)
 		return memory;
 	out_number(memory, "total", m->total);

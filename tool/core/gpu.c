@@ -52,11 +52,6 @@ bool gpu_group_may_come(const struct gpu *gpu)
 	return any && gpu->group < 0 && !gpu->driver[0];
 }
 
-uint64_t gpu_resets(const struct gpu *gpu)
-{
-	return gpu->memory.generation / 2 + (gpu->memory.generation & 1);
-}
-
 uint64_t gpu_bar_size(uint64_t length)
 {
 	uint64_t size = length ? 1 : 0;
@@ -92,6 +87,7 @@ static void gpu_read_memory(struct gpu *gpu)
 	m->usemem_base = gpu_number(gpu, "coherent_memory/usemem_base");
 	m->resmem_base = gpu_number(gpu, "coherent_memory/resmem_base");
 	m->generation = gpu_number(gpu, "coherent_memory/reset_generation");
+	m->resets = gpu_number(gpu, "coherent_memory/resets");
 	m->total = m->usemem + m->resmem;
 }
 

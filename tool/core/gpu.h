@@ -39,7 +39,8 @@ struct gpu_memory {
 	uint64_t total, usemem, resmem;
 	uint64_t usemem_offset, resmem_offset; /* in device memory */
 	uint64_t usemem_base, resmem_base;     /* physical; 0: not to be read by this user */
-	uint64_t generation;		       /* two steps a reset: odd while one is under way */
+	uint64_t generation; /* of what is known of it; odd while a reset is under way */
+	uint64_t resets;     /* since its driver was bound */
 };
 
 struct gpu_bar {
@@ -87,8 +88,6 @@ int gpu_select(struct gpu_set *set, char **words, int count);
 bool gpu_refresh(struct gpu *gpu);
 /* "0009:01:00.0" from any spelling; false when it is none. domain -1: not given. */
 bool gpu_parse_address(const char *text, int *domain, int *bus, int *slot, int *function);
-/* How many resets have begun since its driver was bound. */
-uint64_t gpu_resets(const struct gpu *gpu);
 /* A sysfs path of the GPU. */
 const char *gpu_file(const struct gpu *gpu, const char *name);
 bool gpu_is_vfio_driver(const char *driver);

@@ -61,7 +61,7 @@ const struct check doctor_host[] = {
 	},
 	{
 		.id = "memory-ready",
-		.looks = "whether link and memory were trained in time, by the driver or the log",
+		.looks = "whether link and memory were trained in time, as driver or log tell",
 		.symptom = "the guest's first access to the memory fails, or it waits for minutes",
 		.fix = "reset it (echo 1 > /sys/bus/pci/devices/GPU/reset), then: cohgpu bench GPU",
 		.families = FOR_GRACE,

@@ -111,7 +111,7 @@ void check_memory_ready(struct finding *f, const struct gpu *gpu, const struct p
 	(void)p;
 	if (!strcmp(ready, "yes"))
 		finding(f, VERDICT_PASS, "trained, after %llu reset%s",
-			(unsigned long long)gpu_resets(gpu), gpu_resets(gpu) == 1 ? "" : "s");
+			(unsigned long long)gpu->memory.resets, gpu->memory.resets == 1 ? "" : "s");
 	else if (gpu->memory.source != GPU_MEMORY_DRIVER)
 		finding(f, VERDICT_SKIP, "%s does not tell",
 			gpu->driver[0] ? gpu->driver : "no driver");

@@ -77,7 +77,7 @@ static void metric_bytes(FILE *f, const struct watch_gpu *g)
 static void metric_resets(FILE *f, const struct watch_gpu *g)
 {
 	if (g->gpu.memory.source == GPU_MEMORY_DRIVER)
-		sample(f, "resets_total", g, NULL, NULL, gpu_resets(&g->gpu));
+		sample(f, "resets_total", g, NULL, NULL, g->gpu.memory.resets);
 }
 
 static void metric_aer(FILE *f, const struct watch_gpu *g)

@@ -148,7 +148,7 @@ static void compare(struct watch *w, const struct watch_gpu *old, const struct w
 	tell_text(w, b->address, EVENT_MEMORY, a->memory.state, b->memory.state);
 	/* Another driver has counters of its own. */
 	if (a->memory.source == b->memory.source && !strcmp(a->driver, b->driver))
-		tell_number(w, b->address, EVENT_RESET, gpu_resets(a), gpu_resets(b));
+		tell_number(w, b->address, EVENT_RESET, a->memory.resets, b->memory.resets);
 	if (b->memory.source == GPU_MEMORY_DRIVER || a->memory.source == GPU_MEMORY_DRIVER)
 		tell_text(w, b->address, EVENT_READY, a->memory.ready, b->memory.ready);
 	tell_text(w, b->address, EVENT_POWER, a->power_state, b->power_state);

@@ -29,7 +29,7 @@ TOTAL_ERR_COR $1"
 
 watched() {
 	gh200
-	put $DEV/coherent_memory/reset_generation 4
+	put $DEV/coherent_memory/resets 2
 	aer 0 0 0
 	put dev/kmsg "3,100,1;Memory failure: 0x420000001: recovery action for pfn map: Recovered"
 }
@@ -79,9 +79,9 @@ watches() {
 life() {
 	driver_becomes vfio-pci && told 1
 	driver_becomes $GRACE && told 2
-	# A reset: the counter is odd while it is under way, and that is one event.
-	becomes $DEV/coherent_memory/reset_generation 5 && told 3
+	# What was known of the memory is forgotten now and then; of a reset only it tells.
 	becomes $DEV/coherent_memory/reset_generation 6
+	becomes $DEV/coherent_memory/resets 3 && told 3
 	becomes $DEV/coherent_memory/ready unknown && told 4
 	becomes $DEV/coherent_memory/ready failed && told 5
 	becomes $DEV/power_state D3hot && told 6

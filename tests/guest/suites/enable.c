@@ -261,10 +261,11 @@ static int en_feature(uint32_t what)
 /* read and write hold a runtime-PM reference: they wake the device, and the data is right. */
 static void low_power_read(void)
 {
-	uint64_t value = 0x10ca1, got = 0;
+	uint64_t value = 0x10ca1, got = 0, resets;
 	char status[32] = "";
 
 	en_open();
+	resets = pci_attr_number(gpu.bdf, "coherent_memory/resets");
 	vfio_put(&gpu.vfio, VFIO_USEMEM, 64, &value, 8);
 	EQ(en_feature(VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0, "LOW_POWER_ENTRY: errno");
 	for (int i = 0; i < 1000 && strcmp(status, "suspended"); i++) {
@@ -283,6 +284,7 @@ static void low_power_read(void)
 	vfio_get(&gpu.vfio, VFIO_USEMEM, 64, &got, 8);
 	EQ(got, value, "awake");
 	EQ(sim_state(gpu.name, "ras_events"), 0, "RAS events");
+	EQ(pci_attr_number(gpu.bdf, "coherent_memory/resets"), resets, "resets, none of ours");
 }
 
 static void low_power_touch(void)

@@ -300,17 +300,32 @@ static void hot_reset_info(void)
 	EQ(info.d[0].devfn, dev << 3 | fn, "devfn");
 }
 
+static unsigned long reset_seen(void)
+{
+	return sim_resets(gpu.name, "flr") + sim_resets(gpu.name, "hot") +
+	       sim_resets(gpu.name, "pm");
+}
+
+/* The generation moves on; and the driver has counted what the device has seen. */
 static void generation_counts(void)
 {
-	uint64_t before, after;
+	uint64_t before, after, resets, seen;
 
 	reset_open();
 	before = pci_attr_number(gpu.bdf, "coherent_memory/reset_generation");
+	resets = pci_attr_number(gpu.bdf, "coherent_memory/resets");
+	seen = reset_seen();
 	reset_now();
 	after = pci_attr_number(gpu.bdf, "coherent_memory/reset_generation");
 	OK(after > before, "expected more than %llu, got %llu", (unsigned long long)before,
 	   (unsigned long long)after);
 	EQ(pci_attr_number(gpu.bdf, "coherent_memory/reset_generation"), after, "without a reset");
+	EQ(pci_attr_number(gpu.bdf, "coherent_memory/resets"), resets + reset_seen() - seen,
+	   "resets");
+	vfio_memory_enable(&gpu.vfio, false);
+	vfio_memory_enable(&gpu.vfio, true);
+	EQ(pci_attr_number(gpu.bdf, "coherent_memory/resets"), resets + reset_seen() - seen,
+	   "resets after none");
 }
 
 /* A scrubbed memory reads as zero through a mapping that was there before. */
