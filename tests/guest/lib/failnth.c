@@ -21,16 +21,23 @@
 #define MODULES 128
 #define LIMIT	20000
 
-static void injection_set(const char *file, const char *format, unsigned long long value)
+/* What can fail. */
+static const char *const kinds[] = {"failslab", "fail_page_alloc", "fail_usercopy"};
+
+static void injection_set_of(const char *kind, const char *file, const char *format,
+			     unsigned long long value)
 {
-	static const char *const attr[] = {"failslab", "fail_page_alloc", "fail_usercopy"};
 	char path[128], text[32];
 
-	for (size_t i = 0; i < ARRAY_LEN(attr); i++) {
-		snprintf(path, sizeof(path), FAIL_DEBUGFS "%s/%s", attr[i], file);
-		snprintf(text, sizeof(text), format, value);
-		EQ(util_write(path, text), 0, "%s: errno", path);
-	}
+	snprintf(path, sizeof(path), FAIL_DEBUGFS "%s/%s", kind, file);
+	snprintf(text, sizeof(text), format, value);
+	EQ(util_write(path, text), 0, "%s: errno", path);
+}
+
+static void injection_set(const char *file, const char *format, unsigned long long value)
+{
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		injection_set_of(kinds[i], file, format, value);
 }
 
 /* Nothing fails in this function, nor in what it calls; NULL: in none. */
@@ -148,14 +155,14 @@ enum what {
 
 static void injection_of(enum what what)
 {
-	EQ(util_write(FAIL_DEBUGFS "failslab/ignore-gfp-wait", what == OBJECTS ? "N" : "Y"), 0,
-	   "objects: errno");
-	EQ(util_write(FAIL_DEBUGFS "fail_page_alloc/min-order", what == PAGES ? "0" : "64"), 0,
-	   "pages: errno");
-	/* With none of its callers looked at, none is ours. */
-	if (what == PAGES)
-		EQ(util_write(FAIL_DEBUGFS "fail_usercopy/stacktrace-depth", "0"), 0,
-		   "copies: errno");
+	injection_set_of("fail_page_alloc", "min-order", "%llu", what == PAGES ? 0 : 64);
+	/* Only what is called by nobody's text: nothing is. */
+	for (size_t i = 0; what == PAGES && i < ARRAY_LEN(kinds); i++) {
+		if (!strcmp(kinds[i], "fail_page_alloc"))
+			continue;
+		injection_set_of(kinds[i], "require-start", "0x%llx", 1);
+		injection_set_of(kinds[i], "require-end", "0x%llx", 1);
+	}
 }
 
 static void injection_on(void)
@@ -170,6 +177,7 @@ static void injection_on(void)
 		snprintf(path, sizeof(path), FAIL_DEBUGFS "%s", off[i]);
 		EQ(util_write(path, "N"), 0, "%s: errno", path);
 	}
+	EQ(util_write(FAIL_DEBUGFS "failslab/ignore-gfp-wait", "N"), 0, "objects: errno");
 	injection_set("verbose", "%llu", 0);
 	injection_spares_sanitizers();
 }
@@ -236,7 +244,7 @@ static unsigned int run_all(const struct failnth *op, int fd, enum what what)
 
 void failnth_every(const struct failnth *op)
 {
-	struct text text[MODULES];
+	struct text text[MODULES] = {{.end = ~0ULL}};
 	unsigned int failures = 0;
 	int fd, spans = 1;
 
@@ -249,8 +257,7 @@ void failnth_every(const struct failnth *op)
 	if (ktap_quick())
 		spans = text_of_ours(text);
 	for (int i = 0; i < spans; i++) {
-		if (ktap_quick())
-			injection_requires(&text[i], op->depth ? op->depth : DEPTH);
+		injection_requires(&text[i], ktap_quick() && op->depth ? op->depth : DEPTH);
 		failures += run_all(op, fd, OBJECTS) + run_all(op, fd, PAGES);
 	}
 	OK(failures || op->may_need_nothing, "nothing was injected");

@@ -13,8 +13,10 @@
 static const struct gpu_want want = {.preset = "tiny"};
 static struct gpu gpu;
 static char *mapping;
-/* Two blocks of a transfer. */
+/* Two blocks of a transfer by way of the kernel's own memory. */
 static char buffer[128 * KiB];
+/* As much, which the kernel has to fetch before it can copy to it, and has no need to allocate. */
+static char *absent;
 
 static void nothing(void)
 {
@@ -138,24 +140,37 @@ static int fault(void)
 	return 0;
 }
 
-static int move(bool write, int index, size_t n)
+static void reset_and_absent(void)
 {
-	ssize_t done = write ? vfio_write(&gpu.vfio, index, 0, buffer, n)
-			     : vfio_read(&gpu.vfio, index, 0, buffer, n);
+	reset_still();
+	EQ(madvise(absent, sizeof(buffer), MADV_DONTNEED), 0, "madvise");
+}
 
+static int moved(ssize_t done)
+{
 	if (done < 0)
 		return (int)-done;
-	return done == (ssize_t)n ? 0 : EIO;
+	return done == sizeof(buffer) ? 0 : EIO;
 }
 
-static int read_window(void)
+static int read_usemem(void)
 {
-	return move(false, VFIO_USEMEM, sizeof(buffer));
+	return moved(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, absent, sizeof(buffer)));
 }
 
-static int write_window(void)
+static int read_resmem(void)
 {
-	return move(true, VFIO_RESMEM, sizeof(buffer));
+	return moved(vfio_read(&gpu.vfio, VFIO_RESMEM, 0, buffer, sizeof(buffer)));
+}
+
+static int write_usemem(void)
+{
+	return moved(vfio_write(&gpu.vfio, VFIO_USEMEM, 0, buffer, sizeof(buffer)));
+}
+
+static int write_resmem(void)
+{
+	return moved(vfio_write(&gpu.vfio, VFIO_RESMEM, 0, buffer, sizeof(buffer)));
 }
 
 static int config(void)
@@ -193,8 +208,10 @@ static const struct failnth operations[] = {
 	{open_still, region_info, nothing, NULL, false, 0},
 	{open_still, map, unmap, NULL, false, 0},
 	{mapped, fault, unmap, NULL, false, 0},
-	{reset_still, read_window, nothing, NULL, false, 0},
-	{reset_still, write_window, nothing, NULL, false, 0},
+	{reset_and_absent, read_usemem, nothing, NULL, false, 0},
+	{reset_still, read_resmem, nothing, NULL, false, 0},
+	{reset_still, write_usemem, nothing, NULL, false, 0},
+	{reset_still, write_resmem, nothing, NULL, false, 0},
 	{open_still, config, nothing, NULL, false, 0},
 	{open_still, reset, nothing, NULL, true, 0},
 	{open_still, export, nothing, NULL, false, 0},
@@ -209,6 +226,8 @@ static void every_allocation(void)
 
 	/* Its own pages are not what is to fail. */
 	memset(buffer, 1, sizeof(buffer));
+	absent = vfio_buffer(2 * MiB);
+	memset(absent, 1, sizeof(buffer));
 	failnth_every(&operations[ktap_arg()]);
 	EQ(util_log_lines(mark, left), 0, "windows that could not be watched");
 }
@@ -218,13 +237,14 @@ static void every_allocation(void)
 #define OPERATION_FULL(name, i) KTAP_CASE_FULL(name, every_allocation, i, 900)
 
 static const struct ktap_case cases[] = {
-	OPERATION("probe", 0),	     OPERATION("simulator_enable", 1),
-	OPERATION("open", 2),	     OPERATION("open_by_iommufd", 3),
-	OPERATION("region_info", 4), OPERATION_FULL("mmap", 5),
-	OPERATION("fault", 6),	     OPERATION("read", 7),
-	OPERATION("write", 8),	     OPERATION("config", 9),
-	OPERATION("reset", 10),	     OPERATION("dmabuf", 11),
-	OPERATION("unbind", 12),
+	OPERATION("probe", 0),	       OPERATION("simulator_enable", 1),
+	OPERATION("open", 2),	       OPERATION("open_by_iommufd", 3),
+	OPERATION("region_info", 4),   OPERATION_FULL("mmap", 5),
+	OPERATION("fault", 6),	       OPERATION("read_usemem", 7),
+	OPERATION("read_resmem", 8),   OPERATION("write_usemem", 9),
+	OPERATION("write_resmem", 10), OPERATION("config", 11),
+	OPERATION("reset", 12),	       OPERATION("dmabuf", 13),
+	OPERATION("unbind", 14),
 };
 
 int main(int argc, char **argv)
