@@ -156,28 +156,55 @@ gb200_two() {
 	grace_gpu 0009:01:00.0 0x2941 6 smmu3.0x0000000012000000 $((185 * GIB)) 0
 }
 
-# A V100 is known by its bridges: phandles in the device tree tie them together.
+# no_function BDF: the kernel has it no more.
+no_function() {
+	gone "sys/bus/pci/devices/$1"
+	find "$T/sys/kernel/iommu_groups" -name "$1" -delete
+}
+
+# bridge BDF PHANDLE GROUP REGION: an NVLink bridge, which leads to the memory of that phandle.
+bridge() {
+	pci_function "$1" 0x1014 0x04ea 0x068000
+	group_of "$1" "$3" "iommu-npu$3"
+	bytes "sys/bus/pci/devices/$1/of_node/phandle" "$2"
+	bytes "sys/bus/pci/devices/$1/of_node/memory-region" "$4"
+}
+
+# v100_gpu BDF GROUP REGION BASE PHANDLE...: a V100 is known by its bridges: phandles in the
+# device tree tie them together. Its memory is at the start of a window.
+v100_gpu() {
+	pci_function "$1" 0x10de 0x1db5 0x030200
+	driver_of "$1" $NVLINK2
+	group_of "$1" "$2" "iommu-phb${1%%:*}"
+	resource_of "$1" 0x600c000000000 $((16 << 20))
+	bytes "sys/bus/pci/devices/$1/of_node/ibm,npu" "${@:5}"
+	bytes "proc/device-tree/memory@$4/phandle" "$3"
+	bytes "proc/device-tree/memory@$4/reg" "000$4" 0000000800000000
+}
+
 v100() {
-	local bdf
 	host
-	pci_function 0004:04:00.0 0x10de 0x1db5 0x030200
-	driver_of 0004:04:00.0 $NVLINK2
-	group_of 0004:04:00.0 1 iommu-phb0004
-	resource_of 0004:04:00.0 0x600c000000000 $((16 << 20))
-	bytes sys/bus/pci/devices/0004:04:00.0/of_node/ibm,npu 00000101 00000102
-	pci_function 0006:00:00.0 0x1014 0x04ea 0x068000
-	bytes sys/bus/pci/devices/0006:00:00.0/of_node/phandle 00000101
-	pci_function 0006:00:00.1 0x1014 0x04ea 0x068000
-	bytes sys/bus/pci/devices/0006:00:00.1/of_node/phandle 00000102
-	for bdf in 0006:00:00.0 0006:00:00.1; do
-		bytes sys/bus/pci/devices/$bdf/of_node/memory-region 00000201
-	done
+	v100_gpu 0004:04:00.0 1 00000201 4000000000000 00000101 00000102
+	bridge 0006:00:00.0 00000101 1 00000201
+	bridge 0006:00:00.1 00000102 1 00000201
 	bytes proc/device-tree/memory@0/phandle 00000200
 	bytes proc/device-tree/memory@0/reg 0000000000000000 0000004000000000
-	bytes proc/device-tree/memory@4000000000000/phandle 00000201
-	bytes proc/device-tree/memory@4000000000000/reg 0004000000000000 0000000800000000
-	pci_function 0006:00:01.0 0x1014 0x04ea 0x068000
-	bytes sys/bus/pci/devices/0006:00:01.0/of_node/phandle 00000103
+	bridge 0006:00:01.0 00000103 2 00000202
+}
+
+# An AC922 with four: what is at an NPU, of which each socket has one, is one IOMMU group.
+ac922() {
+	v100
+	v100_gpu 0004:05:00.0 1 00000202 4002000000000 00000103 00000104
+	bridge 0006:00:01.0 00000103 1 00000202
+	gone sys/kernel/iommu_groups/2
+	bridge 0006:00:01.1 00000104 1 00000202
+	v100_gpu 0035:03:00.0 2 00000203 4004000000000 00000105 00000106
+	bridge 0007:00:00.0 00000105 2 00000203
+	bridge 0007:00:00.1 00000106 2 00000203
+	v100_gpu 0035:04:00.0 2 00000204 4006000000000 00000107 00000108
+	bridge 0007:00:01.0 00000107 2 00000204
+	bridge 0007:00:01.1 00000108 2 00000204
 }
 
 # What a kernel since 5.13 makes of it: the bridges are nodes of the device tree,
@@ -185,11 +212,11 @@ v100() {
 no_bridge_functions() {
 	local n
 	for n in 0 1; do
-		gone "sys/bus/pci/devices/0006:00:00.$n"
+		no_function "0006:00:00.$n"
 		bytes proc/device-tree/pciex@600c3c0000000/pci@$n/phandle 0000010$((n + 1))
 		bytes proc/device-tree/pciex@600c3c0000000/pci@$n/memory-region 00000201
 	done
-	gone sys/bus/pci/devices/0006:00:01.0
+	no_function 0006:00:01.0
 	put proc/device-tree/pciex@600c3c0000000/compatible ibm,ioda2-npu2-phb
 }
 

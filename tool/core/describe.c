@@ -83,13 +83,8 @@ static void describe_bars(struct json_object *object, const struct gpu *gpu)
 static void describe_group(struct json_object *object, const struct gpu *gpu)
 {
 	struct json_object *others = out_array(object, "group_others");
-	char path[64];
-	char **names;
+	char **names = group_members(gpu->group);
 
-	if (gpu->group < 0)
-		return;
-	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%d/devices", gpu->group);
-	names = sys_names(path);
 	for (char **name = names; name && *name; name++)
 		if (strcmp(*name, gpu->address))
 			json_object_array_add(others, json_object_new_string(*name));

@@ -113,6 +113,13 @@ bool alias_best_in(char *text, const struct alias_id *id, char *module, size_t s
 void firmware_read_links(struct gpu *gpu);
 void firmware_read_memory(struct gpu *gpu);
 
+/* group.c: the addresses of those in an IOMMU group, as sys_names() has its names. */
+char **group_members(int group);
+/* A port or a switch, which is nobody's to be given. */
+bool group_is_port(const char *address);
+/* The GPU itself, or one of its bridges. */
+bool gpu_includes(const struct gpu *gpu, const char *address);
+
 /* describe.c */
 struct json_object;
 struct json_object *gpu_describe(const struct gpu *gpu);

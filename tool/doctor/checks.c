@@ -223,6 +223,14 @@ const struct check doctor_domain[] = {
 		.gpu = check_domain_bridges,
 	},
 	{
+		.id = "domain-group",
+		.looks = "whether each IOMMU group is on a host bridge of its own, as a whole",
+		.symptom = "QEMU: group N used in multiple address spaces",
+		.fix = "as printed by: cohgpu plan GPU... --format libvirt, with all of the group",
+		.families = FOR_NVLINK2,
+		.gpu = check_domain_group,
+	},
+	{
 		.id = "domain-iommufd",
 		.looks = "iommufd in <hostdev>",
 		.symptom = "no accelerated vSMMU: CUDA does not start in the guest",

@@ -79,6 +79,7 @@ void check_kvm_cacheable(struct finding *f, const struct patient *p);
 /* domain.c */
 void check_domain_driver(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_domain_group(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_iommufd(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_function(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_initiators(struct finding *f, const struct gpu *gpu, const struct patient *p);

@@ -5,6 +5,7 @@
 
 #include "core/emulator.h"
 #include "core/out.h"
+#include "core/sys.h"
 #include "doctor/doctor.h"
 #include "doctor/domain.h"
 #include "plan/plan.h"
@@ -65,6 +66,31 @@ void check_domain_bridges(struct finding *f, const struct gpu *gpu, const struct
 		else if (d->has_place != bridge->has_place || d->bus != bridge->bus)
 			finding(f, VERDICT_FAIL, "%s is on another bus", gpu->bridge[i]);
 	}
+}
+
+/* QEMU has an IOMMU for each host bridge, VFIO one for each group. */
+void check_domain_group(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	const struct domain_gpu *d = domain_find(p->domain, gpu->address), *other;
+	char **names = group_members(gpu->group);
+
+	finding(f, VERDICT_PASS, "a host bridge of its own");
+	for (char **name = names; name && *name; name++)
+		if (!domain_find(p->domain, *name) && !group_is_port(*name))
+			finding(f, VERDICT_WARN, "the domain does not have %s of its group", *name);
+	sys_names_free(names);
+	for (size_t i = 0; i < p->gpus->count; i++) {
+		bool same = p->gpus->gpu[i].group == gpu->group;
+
+		other = domain_find(p->domain, p->gpus->gpu[i].address);
+		if (other == d || !d->has_place || !other->has_place)
+			continue;
+		if (same != (other->bus == d->bus))
+			finding(f, VERDICT_FAIL, "%s is of %s group, and on %s bus", other->address,
+				same ? "the same" : "another", same ? "another" : "the same");
+	}
+	if (gpu->group < 0)
+		finding(f, VERDICT_SKIP, "in no IOMMU group");
 }
 
 void check_domain_function(struct finding *f, const struct gpu *gpu, const struct patient *p)

@@ -78,14 +78,6 @@ static uint64_t port_window(const struct plan_gpu *one)
 	return round_up(sum, largest);
 }
 
-/* By what the machine has of: host bridges, or NUMA nodes. */
-static size_t most_gpus(const struct gpu_set *set)
-{
-	if (set->count && set->gpu[0].model->family == GPU_NVLINK2)
-		return PLAN_BRIDGES;
-	return (PLAN_NODES_MAX - 1) / PLAN_NODES;
-}
-
 /* Where the machine's window ends. */
 static uint64_t window_end(const struct plan *plan)
 {
@@ -105,10 +97,6 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 	int status;
 
 	memset(plan, 0, sizeof(*plan));
-	if (set->count > most_gpus(set)) {
-		complain("GPUs", "plan", "no more than %zu in one VM", most_gpus(set));
-		return EXIT_USAGE;
-	}
 	plan->gpu = calloc(set->count, sizeof(*plan->gpu));
 	if (!plan->gpu)
 		return EXIT_FAILED;
@@ -130,13 +118,18 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 			 (unsigned long long)ram);
 		return EXIT_USAGE;
 	}
-	/* There QEMU finds the sizes, and places, by itself. */
 	if (plan->family == GPU_NVLINK2)
-		return EXIT_OK;
+		return plan_pseries(plan);
+	if (set->count > PLAN_MOST) {
+		complain("GPUs", "plan", "no more than %d in one VM", PLAN_MOST);
+		return EXIT_USAGE;
+	}
+	plan->hosts = set->count;
 	plan->needed = PLAN_REST;
 	for (size_t i = 0; i < set->count; i++) {
 		struct plan_gpu *one = &plan->gpu[i];
 
+		one->host = 1 + i;
 		one->first_node = 1 + i * PLAN_NODES;
 		status = plan_windows(one, total);
 		if (status)

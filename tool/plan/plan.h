@@ -22,8 +22,8 @@
 #define PLAN_REST	(1ULL << 30)   /* for all other devices */
 #define PLAN_MOST_BITS	52	       /* of an address, on any CPU that has such a GPU */
 #define PLAN_RAM_BASE	(1ULL << 30)
-#define PLAN_NODES_MAX	128	     /* of QEMU; one is for the CPUs */
-#define PLAN_BRIDGES	31	     /* host bridges of a pseries machine, beside its own */
+#define PLAN_NODES_MAX	128				    /* of QEMU; one is for the CPUs */
+#define PLAN_MOST	((PLAN_NODES_MAX - 1) / PLAN_NODES) /* GPUs */
 #define PLAN_LOCK_REST	(1ULL << 30) /* that a VMM locks beside the guest's RAM, at most */
 #define PLAN_OAS	48
 
@@ -32,11 +32,13 @@ struct plan_gpu {
 	uint64_t bar[GPU_BARS];
 	uint64_t port;
 	unsigned int first_node;
+	unsigned int host; /* its host bridge, counted from 1 */
 };
 
 struct plan {
 	struct plan_gpu *gpu;
 	size_t count;
+	unsigned int hosts;
 	enum gpu_family family; /* of all of them */
 	uint64_t ram;
 	unsigned int cpus;
@@ -51,7 +53,8 @@ void plan_free(struct plan *plan);
 /* As size_in() takes them, bare ones in bytes; 0 when it is none, or no memory's. */
 uint64_t plan_size(const char *text);
 
-/* Of V100s, which are for another machine than the rest. */
+/* Of V100s, which are for another machine than the rest. An exit code, having complained. */
+int plan_pseries(struct plan *plan);
 void plan_pseries_qemu(FILE *file, const struct plan *plan);
 void plan_pseries_libvirt(FILE *file, const struct plan *plan);
 

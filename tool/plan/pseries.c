@@ -1,17 +1,80 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * V100s on POWER9. Each has a host bridge to itself, with its NVLink bridges beside it on the same
- * bus: by that QEMU knows which belong together. It places the memory by itself, outside of all
- * BARs, and tells the guest of it in the device tree, with a NUMA node each.
+ * V100s on POWER9. QEMU's machine has an IOMMU for each host bridge, and VFIO one for each IOMMU
+ * group: so a group, which is an NPU's GPUs with all their bridges, gets a host bridge to itself.
+ * Spread over two it is refused ("group used in multiple address spaces"), and so are two groups on
+ * one ("requires separate vPHB per GPU IOMMU group"). Which bridges are a GPU's QEMU knows by what
+ * the driver says of them. It places the memory by itself, outside of all BARs, and tells the guest
+ * of it in the device tree, with a NUMA node each.
  */
 #include <inttypes.h>
 
+#include "core/error.h"
 #include "plan/plan.h"
 
-/* Functions on a bus, the GPU first. */
-static const char *function_of(const struct gpu *gpu, int slot)
+#define HOSTS_MAX 31 /* beside the machine's own */
+#define GPUS_MAX  6  /* on one of them, as QEMU has it */
+#define SLOTS_MAX 31
+
+/* A GPU without a group has a host bridge as if it were alone in one. */
+static unsigned int host_of(const struct plan *plan, size_t gpu)
 {
-	return slot ? gpu->bridge[slot - 1] : gpu->address;
+	for (size_t i = 0; i < gpu; i++)
+		if (plan->gpu[gpu].gpu->group >= 0 &&
+		    plan->gpu[i].gpu->group == plan->gpu[gpu].gpu->group)
+			return plan->gpu[i].host;
+	return plan->hosts + 1;
+}
+
+int plan_pseries(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->count; i++) {
+		struct plan_gpu *one = &plan->gpu[i];
+		unsigned int gpus = 0, slots = 0;
+
+		one->host = host_of(plan, i);
+		if (one->host > plan->hosts)
+			plan->hosts = one->host;
+		for (size_t before = 0; before <= i; before++) {
+			if (plan->gpu[before].host != one->host)
+				continue;
+			gpus++;
+			slots += 1 + plan->gpu[before].gpu->bridges;
+		}
+		if (plan->hosts > HOSTS_MAX) {
+			complain("GPUs", "plan", "no more than %d IOMMU groups in one VM",
+				 HOSTS_MAX);
+			return EXIT_USAGE;
+		}
+		if (gpus > GPUS_MAX || slots > SLOTS_MAX) {
+			complain(one->gpu->address, "plan",
+				 "QEMU takes no more than %d GPUs of one IOMMU group", GPUS_MAX);
+			return EXIT_USAGE;
+		}
+	}
+	return EXIT_OK;
+}
+
+/* Calls for each function on a host bridge, with the slots that they get: a GPU, then its bridges. */
+static void each_function(FILE *f, const struct plan *plan, unsigned int host,
+			  void (*print)(FILE *f, const char *address, unsigned int host, int slot))
+{
+	int slot = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct gpu *gpu = plan->gpu[i].gpu;
+
+		if (plan->gpu[i].host != host)
+			continue;
+		print(f, gpu->address, host, ++slot);
+		for (int b = 0; b < gpu->bridges; b++)
+			print(f, gpu->bridge[b], host, ++slot);
+	}
+}
+
+static void qemu_function(FILE *f, const char *address, unsigned int host, int slot)
+{
+	fprintf(f, " \\\n  -device vfio-pci,host=%s,bus=phb%u.0,addr=%x", address, host, slot);
 }
 
 void plan_pseries_qemu(FILE *f, const struct plan *plan)
@@ -19,19 +82,14 @@ void plan_pseries_qemu(FILE *f, const struct plan *plan)
 	fprintf(f, "qemu-system-ppc64 \\\n  -machine pseries,accel=kvm \\\n  -cpu host -smp %u",
 		plan->cpus);
 	fprintf(f, " -m %" PRIu64 "M", plan->ram >> 20);
-	for (size_t i = 0; i < plan->count; i++) {
-		const struct gpu *gpu = plan->gpu[i].gpu;
-
-		fprintf(f, " \\\n  -device spapr-pci-host-bridge,index=%zu,id=phb%zu", i + 1,
-			i + 1);
-		for (int slot = 0; slot <= gpu->bridges; slot++)
-			fprintf(f, " \\\n  -device vfio-pci,host=%s,bus=phb%zu.0,addr=%x",
-				function_of(gpu, slot), i + 1, slot + 1);
+	for (unsigned int host = 1; host <= plan->hosts; host++) {
+		fprintf(f, " \\\n  -device spapr-pci-host-bridge,index=%u,id=phb%u", host, host);
+		each_function(f, plan, host, qemu_function);
 	}
 	fputc('\n', f);
 }
 
-static void libvirt_function(FILE *f, const char *address, size_t bus, int slot)
+static void libvirt_function(FILE *f, const char *address, unsigned int host, int slot)
 {
 	int d = 0, b = 0, s = 0, function = 0;
 
@@ -43,9 +101,9 @@ static void libvirt_function(FILE *f, const char *address, size_t bus, int slot)
 		"function='0x%x'/>\n      </source>\n",
 		d, b, s, function);
 	fprintf(f,
-		"      <address type='pci' domain='0x0000' bus='0x%02zx' slot='0x%02x' "
+		"      <address type='pci' domain='0x0000' bus='0x%02x' slot='0x%02x' "
 		"function='0x0'/>\n    </hostdev>\n",
-		bus, slot);
+		host, slot);
 }
 
 void plan_pseries_libvirt(FILE *f, const struct plan *plan)
@@ -55,13 +113,12 @@ void plan_pseries_libvirt(FILE *f, const struct plan *plan)
 	fprintf(f, "  <vcpu>%u</vcpu>\n", plan->cpus);
 	fprintf(f, "  <os>\n    <type arch='ppc64le' machine='pseries'>hvm</type>\n  </os>\n"
 		   "  <devices>\n    <controller type='pci' index='0' model='pci-root'/>\n");
-	for (size_t i = 1; i <= plan->count; i++)
+	for (unsigned int host = 1; host <= plan->hosts; host++)
 		fprintf(f,
-			"    <controller type='pci' index='%zu' model='pci-root'>\n"
-			"      <target index='%zu'/>\n    </controller>\n",
-			i, i);
-	for (size_t i = 0; i < plan->count; i++)
-		for (int slot = 0; slot <= plan->gpu[i].gpu->bridges; slot++)
-			libvirt_function(f, function_of(plan->gpu[i].gpu, slot), i + 1, slot + 1);
+			"    <controller type='pci' index='%u' model='pci-root'>\n"
+			"      <target index='%u'/>\n    </controller>\n",
+			host, host);
+	for (unsigned int host = 1; host <= plan->hosts; host++)
+		each_function(f, plan, host, libvirt_function);
 	fprintf(f, "  </devices>\n</domain>\n");
 }

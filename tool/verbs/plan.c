@@ -27,6 +27,7 @@ static void plan_describe(struct json_object *object, const struct plan *plan)
 
 		one = json_object_new_object();
 		out_text(one, "address", p->gpu->address);
+		out_number(one, "host_bridge", p->host);
 		bars = out_array(one, "bars");
 		for (int b = 0; b < GPU_BARS; b++) {
 			if (!p->bar[b])
@@ -135,6 +136,68 @@ static unsigned int plan_links(const struct plan *plan, bool quiet)
 	return count;
 }
 
+/* A port is nobody's; what is planned is not left out. */
+static bool is_left_out(const struct plan *plan, const char *address)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (gpu_includes(plan->gpu[i].gpu, address))
+			return false;
+	return !group_is_port(address);
+}
+
+/* The first GPU of a group speaks for it. */
+static bool is_first_of_group(const struct plan *plan, size_t i)
+{
+	for (size_t before = 0; before < i; before++)
+		if (plan->gpu[before].gpu->group == plan->gpu[i].gpu->group)
+			return false;
+	return true;
+}
+
+/* Members of a GPU's group that the plan does not have; NULL: none. */
+static struct json_object *left_out(const struct plan *plan, int group)
+{
+	struct json_object *addresses = json_object_new_array();
+	char **names = group_members(group);
+
+	for (char **name = names; name && *name; name++)
+		if (is_left_out(plan, *name))
+			json_object_array_add(addresses, json_object_new_string(*name));
+	sys_names_free(names);
+	if (json_object_array_length(addresses))
+		return addresses;
+	json_object_put(addresses);
+	return NULL;
+}
+
+/* VFIO gives groups, not devices: how many are given in part. */
+static unsigned int plan_groups(struct json_object *object, const struct plan *plan, bool quiet)
+{
+	struct json_object *left = out_array(object, "left_out"), *one, *addresses;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		int group = plan->gpu[i].gpu->group;
+
+		addresses = is_first_of_group(plan, i) ? left_out(plan, group) : NULL;
+		if (!addresses)
+			continue;
+		one = json_object_new_object();
+		out_number(one, "iommu_group", group);
+		out_object(one, "addresses", addresses);
+		json_object_array_add(left, one);
+		if (quiet)
+			continue;
+		fprintf(stderr,
+			"note: IOMMU group %d is one VM's as a whole. Left out here:", group);
+		for (size_t n = 0; n < json_object_array_length(addresses); n++)
+			fprintf(stderr, " %s",
+				json_object_get_string(json_object_array_get_idx(addresses, n)));
+		fprintf(stderr, ". They have to go along: plan all GPUs of the group together, or "
+				"leave these to nobody, without a driver of the host's\n");
+	}
+	return json_object_array_length(left);
+}
+
 /* What the VM needs of this host, which may not be where it is to run. */
 static unsigned int plan_host(struct json_object *object, const struct plan *plan, bool quiet)
 {
@@ -195,6 +258,7 @@ static int plan_print(const struct call *call, struct json_object *object, const
 	lacks += plan_width(object, plan, json);
 	lacks += plan_firmware(object, plan, json || strcmp(format, "qemu"));
 	lacks += plan_host(object, plan, json);
+	lacks += plan_groups(object, plan, json);
 	if (json)
 		out_json(object);
 	else

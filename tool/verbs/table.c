@@ -225,8 +225,9 @@ const struct verb verbs[] = {
 			"table. What the installed QEMU and this host lack is said on standard "
 			"error.\n"
 			"Sizes are like 16G, 16GiB (powers of two) or 16GB (of ten).\n"
-			"A V100 is for a pseries machine: it gets a host bridge that it shares "
-			"with its NVLink bridges, and QEMU does the rest.\n"
+			"V100s are for a pseries machine: each IOMMU group of them gets a host "
+			"bridge, with their NVLink bridges, and QEMU does the rest. A group is one "
+			"VM's as a whole: what the plan leaves out of one is said.\n"
 			"KubeVirt is told which kind of device it may hand out, and how many the "
 			"VM wants; what it cannot be told is in comments.",
 		.example = "cohgpu plan all --format libvirt --ram 64G --cpus 32",

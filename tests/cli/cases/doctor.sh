@@ -321,7 +321,7 @@ small_pages() {
 	config PPC_64K_PAGES=n
 }
 one_function() {
-	gone sys/bus/pci/devices/0006:00:00.1
+	no_function 0006:00:00.1
 }
 spoil_v100 bridge-functions none FAIL no_bridge_functions
 spoil_v100 bridge-functions one FAIL one_function
@@ -441,13 +441,25 @@ tree v100-domain healthy_v100
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.0"
 cohgpu plan all --format libvirt --ram 64G 2>/dev/null | sed 's|<devices>|<devices><emulator>/usr/bin/qemu-system-ppc64</emulator>|' >"$WORK/domain.xml"
 says doctor/v100-domain doctor --domain "$WORK/domain.xml" --strict
-check "plan's domain of a V100 passes all" grep -q '^4 passed, 0 warned, 0 failed, 0 skipped' "$WORK/said"
+check "plan's domain of a V100 passes all" grep -q '^5 passed, 0 warned, 0 failed, 0 skipped' "$WORK/said"
 of_the_healthy doctor --domain "$WORK/domain.xml"
 spoil_domain domain-bridges missing FAIL "/slot='0x00' function='0x1'/d"
 spoil_domain domain-bridges elsewhere FAIL "s/bus='0x01' slot='0x02'/bus='0x00' slot='0x02'/"
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 9.0.0"
 spoil_domain emulator v100 FAIL ""
-check "every check of a V100's domain is spoilt" every_check_spoilt 4
+gone sys/bus/pci/devices/0004:04:00.0/iommu_group
+spoil_domain domain-group ungrouped SKIP ""
+tree v100-domain-of-four ac922
+put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.0"
+cohgpu plan all --format libvirt 2>/dev/null | sed 's|<devices>|<devices><emulator>/usr/bin/qemu-system-ppc64</emulator>|' >"$WORK/domain.xml"
+says doctor/v100-domain-of-four doctor --domain "$WORK/domain.xml" --strict
+spoil_domain domain-group apart FAIL "s/bus='0x01' slot='0x0\([456]\)'/bus='0x00' slot='0x0\1'/"
+spoil_domain domain-group together FAIL "s/bus='0x02' slot='0x0/bus='0x01' slot='0x1/"
+cohgpu plan 0004:04:00.0 --format libvirt 2>/dev/null >"$WORK/domain.xml"
+spoil_domain domain-group part WARN ""
+cohgpu plan 0004:04:00.0 0004:05:00.0 --format libvirt 2>/dev/null >"$WORK/domain.xml"
+spoil_domain domain-group whole PASS ""
+check "every check of a V100's domain is spoilt" every_check_spoilt 5
 
 echo "<domain><name>guest</domain>" >"$WORK/bad.xml"
 says doctor/domain-bad-xml doctor --domain "$WORK/bad.xml"

@@ -59,7 +59,7 @@ says status/v100-of-today status
 gone proc/device-tree/pciex@600c3c0000000/pci@0
 says list/v100-of-today-no-node list
 tree v100-one-bridge v100
-gone sys/bus/pci/devices/0006:00:00.1
+no_function 0006:00:00.1
 says show/v100-one-bridge show 0004:04:00.0
 
 tree vfio-pci gh200

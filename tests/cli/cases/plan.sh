@@ -108,6 +108,24 @@ put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.22"
 says plan/v100-right-emulator plan all --strict
 grace_gpu $GPU 0x2342 3 smmu3.1 $((95 * GIB)) $GIB
 says plan/v100-and-gh200 plan all
+# One host bridge for each group, with all that is in it.
+tree ac922 ac922
+says plan/v100-four plan all
+says plan/v100-four-libvirt plan all --format libvirt
+says plan/v100-of-two-groups plan 0004:04:00.0 0035:03:00.0 0035:04:00.0
+check "a group that is planned in part counts with --strict" test "$(
+	put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.22"
+	put dev/kvm ""
+	cohgpu plan all --strict >/dev/null 2>&1
+	echo $?
+	cohgpu plan 0035:03:00.0 --strict >/dev/null 2>&1
+	echo $?
+)" = $'0\n1'
+says plan/v100-part-of-two-json plan 0004:04:00.0 0035:03:00.0 --json
+# What has no group yet is as if it were alone in one.
+gone sys/bus/pci/devices/0004:04:00.0/iommu_group
+gone sys/bus/pci/devices/0004:05:00.0/iommu_group
+check "GPUs without a group have a host bridge each" test "$(cohgpu plan all --json | jq -c '[.gpus[].host_bridge]')" = "[1,2,3,3]"
 tree v100-of-today v100_of_today
 says plan/v100-of-today plan all --strict
 says plan/v100-of-today-json plan all --json
@@ -170,14 +188,32 @@ check "and so does the newer schema" valid $GPU
 
 # The same of V100s. No kernel here has the devices, so others stand in their places.
 tree v100 v100
+# pseries_takes_it FUNCTIONS BRIDGES
 pseries_takes_it() {
 	cohgpu plan all 2>/dev/null | sed 's/accel=kvm/accel=tcg/; s/-cpu host/-cpu power9/; s/-m [0-9]*M/-m 256M/
 		s/-device vfio-pci,host=[^,]*,/-device pci-testdev,/; s/^qemu-system/timeout 60 qemu-system/; $s/$/ \\/' >"$WORK/qemu.sh"
 	echo "  -nodefaults -display none -serial none -S -monitor stdio" >>"$WORK/qemu.sh"
 	printf 'info qtree\nquit\n' | sh "$WORK/qemu.sh" >"$WORK/qemu.out" 2>&1 || { cat "$WORK/qemu.out" && return 1; }
-	[[ $(grep -c 'dev: pci-testdev' "$WORK/qemu.out") == 3 && $(grep -c 'dev: spapr-pci-host-bridge' "$WORK/qemu.out") == 2 ]] ||
+	[[ $(grep -c 'dev: pci-testdev' "$WORK/qemu.out") == "$1" && $(grep -c 'dev: spapr-pci-host-bridge' "$WORK/qemu.out") == "$2" ]] ||
 		{ cat "$WORK/qemu.out" && return 1; }
 }
-check "QEMU takes the plan for a V100" pseries_takes_it
+check "QEMU takes the plan for a V100" pseries_takes_it 3 2
 check "libvirt takes the plan for a V100" libvirt_takes_it all
 check "and so does the newer schema, for a V100" valid all
+tree ac922 ac922
+check "QEMU takes the plan for four" pseries_takes_it 12 3
+check "libvirt takes the plan for four" libvirt_takes_it all
+check "and so does the newer schema, for four" valid all
+# Six more of one group: QEMU has no room for that many on a host bridge.
+seven() {
+	local n
+	v100
+	for n in 1 2 3 4 5 6; do
+		v100_gpu 0004:0$n:01.0 1 0000030$n 400${n}800000000 0000040$n
+		bridge 0006:0$n:00.0 0000040$n 1 0000030$n
+	done
+}
+tree seven seven
+says plan/v100-seven plan all
+gone sys/bus/pci/devices/0004:04:00.0
+check "QEMU takes the plan for six of one group" pseries_takes_it 12 2

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * IOMMU groups: devices that the IOMMU cannot keep apart. VFIO gives a group to one user as a
+ * whole, and only while no driver of the host's has any of it: "not viable" is what it says
+ * otherwise. An ordinary GPU is alone in its group. On an AC922 all GPUs at an NPU are in one with
+ * all their bridges, since they are linked to each other, too.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/gpu.h"
+#include "core/sys.h"
+
+#define CLASS_PCI_BRIDGE 0x0604
+
+char **group_members(int group)
+{
+	char path[64];
+
+	if (group < 0)
+		return NULL;
+	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%d/devices", group);
+	return sys_names(path);
+}
+
+bool group_is_port(const char *address)
+{
+	uint64_t class = 0;
+
+	return !sys_u64(&class, "/sys/bus/pci/devices/%.15s/class", address) &&
+	       class >> 8 == CLASS_PCI_BRIDGE;
+}
+
+bool gpu_includes(const struct gpu *gpu, const char *address)
+{
+	for (int i = 0; i < gpu->bridges; i++)
+		if (!strcmp(gpu->bridge[i], address))
+			return true;
+	return !strcmp(gpu->address, address);
+}
