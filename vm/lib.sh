@@ -53,6 +53,11 @@ kernel_dir() {
 	printf '%s/kernel/%s-%s\n' "$CACHE" "$1" "$2"
 }
 
+# known_presets: what the simulator can be, in one line.
+known_presets() {
+	sed -n 's/^\t\t\.name = "\(.*\)",$/\1/p' "$TOP/kernel/sim/preset.c" | xargs
+}
+
 # known_kernel ARCH KERNEL: one of Debian's, that a lane runs on, or one that can be
 # compiled here, each word of whose name is a file of vm/kernel.
 known_kernel() {

@@ -59,7 +59,6 @@ static void injection_spares(const char *function)
 	fclose(f);
 	injection_set("reject-start", "0x%llx", start);
 	injection_set("reject-end", "0x%llx", start ? end : 0);
-	injection_set("stacktrace-depth", "%llu", DEPTH);
 }
 
 /*
@@ -155,19 +154,20 @@ enum what {
 
 static void injection_of(enum what what)
 {
+	static const char *const others[] = {"failslab", "fail_usercopy"};
+
 	injection_set_of("fail_page_alloc", "min-order", "%llu", what == PAGES ? 0 : 64);
 	/* Only what is called by nobody's text: nothing is. */
-	for (size_t i = 0; what == PAGES && i < ARRAY_LEN(kinds); i++) {
-		if (!strcmp(kinds[i], "fail_page_alloc"))
-			continue;
-		injection_set_of(kinds[i], "require-start", "0x%llx", 1);
-		injection_set_of(kinds[i], "require-end", "0x%llx", 1);
+	for (size_t i = 0; what == PAGES && i < ARRAY_LEN(others); i++) {
+		injection_set_of(others[i], "require-start", "0x%llx", 1);
+		injection_set_of(others[i], "require-end", "0x%llx", 1);
 	}
 }
 
 static void injection_on(void)
 {
-	static const char *const off[] = {"fail_page_alloc/ignore-gfp-wait",
+	static const char *const off[] = {"failslab/ignore-gfp-wait",
+					  "fail_page_alloc/ignore-gfp-wait",
 					  "fail_page_alloc/ignore-gfp-highmem"};
 	char path[128];
 
@@ -177,7 +177,6 @@ static void injection_on(void)
 		snprintf(path, sizeof(path), FAIL_DEBUGFS "%s", off[i]);
 		EQ(util_write(path, "N"), 0, "%s: errno", path);
 	}
-	EQ(util_write(FAIL_DEBUGFS "failslab/ignore-gfp-wait", "N"), 0, "objects: errno");
 	injection_set("verbose", "%llu", 0);
 	injection_spares_sanitizers();
 }

@@ -126,10 +126,12 @@ static void unmap(void)
 		munmap(mapping, 64 * MiB);
 }
 
+/* Askew: a huge entry needs no page table. */
 static void mapped(void)
 {
 	open_still();
-	mapping = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, 64 * MiB);
+	mapping = vfio_map_aligned(&gpu.vfio, VFIO_USEMEM, 0, 64 * MiB, 2 * MiB,
+				   (size_t)sysconf(_SC_PAGESIZE));
 }
 
 static int fault(void)
