@@ -178,21 +178,51 @@ static void sim_memory_copy(struct sim_gpu *gpu, void *map, u64 offset,
 	}
 }
 
-/* At most SIM_PIECE bytes; no @buf: clear. */
+/* At most SIM_PIECE bytes of @map; no @buf: clear. */
+static void sim_memory_copy_piece(struct sim_gpu *gpu, void *map, u64 offset,
+				  void *buf, size_t bytes, bool write)
+{
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&gpu->lock, flags);
+	sim_memory_copy(gpu, map, offset, buf, bytes, write);
+	raw_spin_unlock_irqrestore(&gpu->lock, flags);
+}
+
+/* At most SIM_PIECE bytes. */
 static int sim_memory_io(struct sim_gpu *gpu, u64 offset, void *buf,
 			 size_t bytes, bool write)
 {
 	size_t page = offset & ~PAGE_MASK;
-	unsigned long flags;
 	void *map;
 
 	map = sim_memory_map(gpu, offset - page, PAGE_ALIGN(page + bytes));
 	if (!map)
 		return -ENOMEM;
-	raw_spin_lock_irqsave(&gpu->lock, flags);
-	sim_memory_copy(gpu, map + page, offset, buf, bytes, write);
-	raw_spin_unlock_irqrestore(&gpu->lock, flags);
+	sim_memory_copy_piece(gpu, map + page, offset, buf, bytes, write);
 	sim_memory_unmap(map);
+	return 0;
+}
+
+/* Whole pages. */
+static int sim_memory_clear_part(struct sim_gpu *gpu, u64 offset, size_t bytes,
+				 u64 round)
+{
+	size_t done = 0, piece;
+	void *map;
+
+	map = sim_memory_map(gpu, offset, bytes);
+	if (!map)
+		return -ENOMEM;
+	for (; done < bytes && READ_ONCE(gpu->round) == round; done += piece) {
+		piece = min_t(size_t, bytes - done, SIM_PIECE);
+		sim_memory_copy_piece(gpu, map + done, offset + done, NULL,
+				      piece, true);
+		cond_resched();
+	}
+	sim_memory_unmap(map);
+	/* Else the next part is elsewhere, and its page tables stay for good. */
+	vm_unmap_aliases();
 	return 0;
 }
 
@@ -202,11 +232,9 @@ static int sim_memory_clear(struct sim_gpu *gpu, u64 from, u64 bytes, u64 round)
 	int ret = 0;
 
 	while (!ret && from < end && READ_ONCE(gpu->round) == round) {
-		size_t piece = min_t(u64, end - from, SIM_PIECE);
-
-		ret = sim_memory_io(gpu, from, NULL, piece, true);
-		from += piece;
-		cond_resched();
+		bytes = min_t(u64, end - from, SIM_PART);
+		ret = sim_memory_clear_part(gpu, from, bytes, round);
+		from += bytes;
 	}
 	return ret;
 }
