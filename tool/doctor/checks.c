@@ -84,6 +84,22 @@ const struct check doctor_host[] = {
 		.gpu = check_bridges,
 	},
 	{
+		.id = "bridge-group",
+		.looks = "whether the GPU's NVLink bridges are in its IOMMU group",
+		.symptom = "QEMU: ATSD requires separate vPHB per GPU IOMMU group",
+		.fix = "a kernel with POWER9's NVLink: docs/hardware.md says what it has to have",
+		.families = FOR_NVLINK2,
+		.gpu = check_bridge_group,
+	},
+	{
+		.id = "guest-mapping",
+		.looks = "functions of the kernel that let a GPU use a guest's addresses",
+		.symptom = "VFIO: error getting device: Operation not supported, when a VM starts",
+		.fix = "a kernel with POWER9's NVLink: docs/hardware.md says what it has to have",
+		.families = FOR_NVLINK2,
+		.machine = check_guest_mapping,
+	},
+	{
 		.id = "memory-offline",
 		.looks = "/proc/iomem, for GPU memory that the host uses as its own",
 		.symptom = "unloading the host's driver fails, and binding hangs",
@@ -106,9 +122,10 @@ const struct check doctor_host[] = {
 	},
 	{
 		.id = "iommu-group",
-		.looks = "what else is in the group",
+		.looks = "drivers of what else is in the group: VFIO's, or none",
 		.symptom = "VFIO: group is not viable",
-		.fix = "bind the others to vfio-pci too, or turn ACS on in the firmware",
+		.fix = "bind the others too (GPUs: cohgpu bind all), or turn ACS on in the "
+		       "firmware",
 		.gpu = check_iommu_group,
 	},
 	{
@@ -292,6 +309,14 @@ const struct check doctor_domain[] = {
 		.symptom = "VFIO_MAP_DMA failed: Cannot allocate memory",
 		.fix = "remove hard_limit, or make it larger than the VM by a few GiB",
 		.machine = check_domain_memlock,
+	},
+	{
+		.id = "domain-mmap",
+		.looks = "x-no-mmap, in <qemu:commandline> and <qemu:override>",
+		.symptom =
+			"the guest crawls, or crashes: each access to the memory goes through QEMU",
+		.fix = "remove x-no-mmap",
+		.machine = check_domain_mmap,
 	},
 	{
 		.id = "domain-ras",

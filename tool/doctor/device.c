@@ -10,8 +10,6 @@
 #include "core/sys.h"
 #include "doctor/doctor.h"
 
-#define CLASS_BRIDGE 0x06
-
 void check_variant_driver(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	(void)p;
@@ -139,76 +137,31 @@ void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient 
 			gpu->iommu);
 }
 
-/* Those that a guest may be given beside it, or that need no driver. */
-static bool belongs(const struct gpu *gpu, const char *address)
+/* What VFIO puts up with in a group that it gives away: drivers that leave DMA to others. */
+static bool is_viable(const char *driver)
 {
-	char path[96], driver[64];
-	uint64_t class = 0;
-
-	for (int i = 0; i < gpu->bridges; i++)
-		if (!strcmp(gpu->bridge[i], address))
-			return true;
-	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s", address);
-	if (!sys_u64(&class, "%s/class", path) && class >> 16 == CLASS_BRIDGE)
-		return true;
-	return sys_link(driver, sizeof(driver), "%s/driver", path) || gpu_is_vfio_driver(driver);
+	return gpu_is_vfio_driver(driver) || !strcmp(driver, "pcieport") ||
+	       !strcmp(driver, "pci-stub");
 }
 
+/* Of the GPU's bridges there is a check of their own. */
 void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
-	char path[64];
-	char **names;
+	char **names = group_members(gpu->group), driver[64];
 
 	(void)p;
-	finding(f, VERDICT_PASS, "nothing in it that the host uses");
-	if (gpu->group < 0) {
+	if (gpu->group < 0)
 		finding(f, VERDICT_SKIP, "in no IOMMU group");
-		return;
-	}
-	snprintf(path, sizeof(path), "/sys/kernel/iommu_groups/%d/devices", gpu->group);
-	names = sys_names(path);
-	for (char **name = names; name && *name; name++)
-		if (strcmp(*name, gpu->address) && !belongs(gpu, *name))
-			finding(f, VERDICT_FAIL, "group %d has also %s, which the host uses",
-				gpu->group, *name);
-	sys_names_free(names);
-}
-
-void check_bridge_functions(struct finding *f, const struct gpu *gpu, const struct patient *p)
-{
-	(void)p;
-	if (!gpu->bridges)
-		finding(f, VERDICT_FAIL, "%d bridges: this kernel gives them no PCI functions",
-			gpu->links);
-	else if (gpu->bridges < gpu->links)
-		finding(f, VERDICT_FAIL, "%d bridges: this kernel gives PCI functions to %d",
-			gpu->links, gpu->bridges);
 	else
-		finding(f, VERDICT_PASS, "%d bridges", gpu->links);
-}
-
-/* A guest gets all of them, or its driver has links to nowhere. */
-void check_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p)
-{
-	bool given = gpu_is_vfio_driver(gpu->driver);
-	char driver[64];
-
-	(void)p;
-	if (!gpu->bridges) {
-		finding(f, VERDICT_SKIP, "none is a PCI function");
-		return;
-	}
-	finding(f, VERDICT_PASS, "%d, %s", gpu->bridges, given ? "all of them VFIO's" : "all free");
-	for (int i = 0; i < gpu->bridges; i++) {
-		if (sys_link(driver, sizeof(driver), "/sys/bus/pci/devices/%s/driver",
-			     gpu->bridge[i]))
-			driver[0] = 0;
-		if (driver[0] && !gpu_is_vfio_driver(driver))
-			finding(f, given ? VERDICT_FAIL : VERDICT_WARN, "the host uses %s, with %s",
-				gpu->bridge[i], driver);
-		else if (!driver[0] && given)
-			finding(f, VERDICT_FAIL, "%s has no driver", gpu->bridge[i]);
-	}
+		finding(f, VERDICT_PASS, "nothing in it that the host uses");
+	for (char **name = names; name && *name; name++)
+		if (!gpu_includes(gpu, *name) &&
+		    !sys_link(driver, sizeof(driver), "/sys/bus/pci/devices/%s/driver", *name) &&
+		    !is_viable(driver))
+			finding(f, VERDICT_FAIL,
+				"group %d has also %s, which the host uses, with %s", gpu->group,
+				*name, driver);
+	sys_names_free(names);
 }
 
 void check_iommu_shared(struct finding *f, const struct gpu *gpu, const struct patient *p)

@@ -59,10 +59,18 @@ void check_memory_ready(struct finding *f, const struct gpu *gpu, const struct p
 void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_iommu_shared(struct finding *f, const struct gpu *gpu, const struct patient *p);
-void check_bridge_functions(struct finding *f, const struct gpu *gpu, const struct patient *p);
-void check_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_power(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_reset(struct finding *f, const struct gpu *gpu, const struct patient *p);
+
+/* nvlink2.c */
+void check_guest_mapping(struct finding *f, const struct patient *p);
+void check_bridge_functions(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_bridge_group(struct finding *f, const struct gpu *gpu, const struct patient *p);
+/* What the driver looks for in the kernel; ends with NULL. */
+extern const char *const nvlink2_symbols[];
+/* 1: a module could find it, 0: there is none, -1: it cannot be known. */
+int nvlink2_has_symbol(const char *name);
 
 /* module.c */
 void check_module_built(struct finding *f, const struct gpu *gpu, const struct patient *p);
@@ -88,6 +96,7 @@ void check_domain_window(struct finding *f, const struct patient *p);
 void check_domain_width(struct finding *f, const struct patient *p);
 void check_domain_emulator(struct finding *f, const struct patient *p);
 void check_domain_memlock(struct finding *f, const struct patient *p);
+void check_domain_mmap(struct finding *f, const struct patient *p);
 void check_domain_ras(struct finding *f, const struct patient *p);
 
 /* guest.c */

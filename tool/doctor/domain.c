@@ -239,6 +239,13 @@ void check_domain_memlock(struct finding *f, const struct patient *p)
 		finding(f, VERDICT_PASS, "hard_limit %s", out_size(a, limit));
 }
 
+/* What QEMU does not map it reads and writes for the guest, an instruction at a time. */
+void check_domain_mmap(struct finding *f, const struct patient *p)
+{
+	finding(f, p->domain->no_mmap ? VERDICT_FAIL : VERDICT_PASS, "x-no-mmap is %s",
+		p->domain->no_mmap ? "on" : "not on");
+}
+
 void check_domain_ras(struct finding *f, const struct patient *p)
 {
 	finding(f, p->domain->ras ? VERDICT_PASS : VERDICT_WARN, "<ras> is %s",

@@ -27,6 +27,7 @@ struct domain {
 	uint64_t window; /* bytes; 0: not said */
 	uint64_t address_bits, oas;
 	bool ras;
+	bool no_mmap; /* of some device; by means that are QEMU's, not libvirt's */
 	bool has_cell[DOMAIN_NODES];
 	uint64_t cell[DOMAIN_NODES];	  /* memory */
 	uint64_t parent[DOMAIN_BRIDGES];  /* bus that a controller sits on, by its index */

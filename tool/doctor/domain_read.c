@@ -12,6 +12,8 @@
 #include "core/size.h"
 #include "doctor/domain.h"
 
+#define NO_MMAP "x-no-mmap"
+
 static bool is(const xmlNode *node, const char *name)
 {
 	return node->type == XML_ELEMENT_NODE && !strcmp((const char *)node->name, name);
@@ -161,6 +163,51 @@ static void read_cells(struct domain *domain, const xmlNode *numa)
 	}
 }
 
+/* "on", as QEMU reads a property's value. */
+static bool is_on(const char *value)
+{
+	return !strcmp(value, "on") || !strcmp(value, "yes") || !strcmp(value, "true") ||
+	       !strcmp(value, "y");
+}
+
+/* "-set device.X.x-no-mmap=on", "-device ...,x-no-mmap=on", "-global ...". */
+static void read_arguments(struct domain *domain, const xmlNode *line)
+{
+	char text[512], *value;
+
+	for (const xmlNode *at = line ? line->children : NULL; at; at = at->next) {
+		if (!is(at, "arg"))
+			continue;
+		attribute(at, "value", text, sizeof(text));
+		value = strstr(text, NO_MMAP);
+		if (!value)
+			continue;
+		value += strlen(NO_MMAP);
+		/* -global also takes "property=x-no-mmap,value=on". */
+		value += strncmp(value, ",value", 6) ? 0 : 6;
+		value += *value == '=';
+		value[strcspn(value, ",")] = 0;
+		domain->no_mmap |= is_on(value);
+	}
+}
+
+static void read_overrides(struct domain *domain, const xmlNode *override)
+{
+	for (const xmlNode *device = override ? override->children : NULL; device;
+	     device = device->next) {
+		const xmlNode *front = child(device, "frontend");
+
+		for (const xmlNode *at = front ? front->children : NULL; at; at = at->next) {
+			char value[32];
+
+			if (!is(at, "property") || !attribute_is(at, "name", NO_MMAP))
+				continue;
+			attribute(at, "value", value, sizeof(value));
+			domain->no_mmap |= is_on(value);
+		}
+	}
+}
+
 int domain_read(struct domain *domain, const char *file)
 {
 	xmlDoc *doc =
@@ -190,6 +237,8 @@ int domain_read(struct domain *domain, const char *file)
 	domain->ras = attribute_is(child(child(root, "features"), "ras"), "state", "on");
 	read_cells(domain, child(cpu, "numa"));
 	read_devices(domain, child(root, "devices"));
+	read_arguments(domain, child(root, "commandline"));
+	read_overrides(domain, child(root, "override"));
 	xmlFreeDoc(doc);
 	xmlCleanupParser();
 	return EXIT_OK;

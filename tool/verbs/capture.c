@@ -176,6 +176,22 @@ static void copy_log(const struct gpu_set *set)
 	free(text);
 }
 
+/* Of the kernel's symbols those that V100s want: a check asks only which there are. */
+static void copy_symbols(const struct gpu_set *set)
+{
+	char text[256] = "";
+	int found = set->count && set->gpu[0].model->family == GPU_NVLINK2 ? 0 : -1;
+
+	for (const char *const *name = nvlink2_symbols; *name && found >= 0; name++) {
+		found = nvlink2_has_symbol(*name);
+		if (found > 0)
+			snprintf(text + strlen(text), sizeof(text) - strlen(text),
+				 "0000000000000000 T %s\n", *name);
+	}
+	if (found >= 0)
+		put("/proc/kallsyms", text, strlen(text));
+}
+
 /* What has no form as a file, in the one that a tree has for it. */
 static void copy_rest(const struct gpu_set *set)
 {
@@ -204,6 +220,7 @@ static void copy_rest(const struct gpu_set *set)
 	if (text[0])
 		put("/dev/kvm", text, strlen(text));
 	copy_log(set);
+	copy_symbols(set);
 	if (!sys_is_tree() && !sys_exists(ARCH) && !uname(&uts))
 		put(ARCH, uts.machine, strlen(uts.machine));
 }

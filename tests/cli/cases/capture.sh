@@ -35,7 +35,10 @@ check "of two GPUs" captured "list --json" "doctor" "plan all"
 tree captured-guest guest
 check "of a guest" captured "list" "doctor --guest"
 tree captured-v100 v100
+put proc/kallsyms "0000000000000000 T pnv_npu2_map_lpar_dev
+0000000000000000 T another_symbol"
 check "of a V100" captured "list --json" "show 0004:04:00.0" "doctor" "plan all"
+check "with no other symbols than are looked for" test "$(<"$WORK/copy/proc/kallsyms")" = "0000000000000000 T pnv_npu2_map_lpar_dev"
 # There /proc/device-tree is a link to where the kernel has it.
 mv "$T/proc/device-tree" "$WORK/base"
 link proc/device-tree "$WORK/base"

@@ -183,6 +183,9 @@ neighbour() {
 spoil iommu-group foreign FAIL neighbour 0x040300 snd_hda_intel
 spoil iommu-group bridge PASS neighbour 0x060400 pcieport
 spoil iommu-group vfio PASS neighbour 0x040300 vfio-pci
+spoil iommu-group stub PASS neighbour 0x040300 pci-stub
+spoil iommu-group unbound PASS neighbour 0x040300 ""
+spoil iommu-group held-bridge FAIL neighbour 0x068000 npu
 
 second_gpu() {
 	grace_gpu 0008:01:00.0 0x2342 4 $1 $((95 * GIB)) $GIB
@@ -294,6 +297,11 @@ healthy_v100() {
 	process 812 bash /dev/null
 	driver_of 0006:00:00.0 vfio-pci
 	driver_of 0006:00:00.1 vfio-pci
+	symbols "T pnv_npu2_map_lpar_dev" "T pnv_npu2_unmap_lpar_dev"
+}
+# symbols WORD...: of the kernel, those and some others.
+symbols() {
+	put proc/kallsyms "$(printf '0000000000000000 %s\n' "T _stext" "$@" "t pnv_npu2_init	[npu]")"
 }
 tree v100 healthy_v100
 says doctor/v100-healthy doctor --strict
@@ -338,6 +346,22 @@ spoil_v100 nodes-shift one FAIL config NODES_SHIFT=1
 spoil_v100 nodes-shift two PASS config NODES_SHIFT=2
 spoil_v100 huge-maps small WARN small_pages
 spoil_v100 iommu off FAIL gone $V100/iommu_group
+# Another GPU at the same NPU.
+sibling() {
+	v100_gpu 0004:05:00.0 1 00000202 4002000000000 00000103
+	driver_of 0004:05:00.0 $1
+}
+spoil_v100 iommu-group sibling FAIL sibling nvidia
+spoil_v100 iommu-group given PASS sibling $NVLINK2
+spoil_v100 bridge-group another FAIL group_of 0006:00:00.1 7 iommu-npu7
+spoil_v100 bridge-group none FAIL gone sys/bus/pci/devices/0006:00:00.1/iommu_group
+spoil_v100 bridge-group no-functions SKIP no_bridge_functions
+spoil_v100 bridge-group no-group SKIP gone $V100/iommu_group
+spoil_v100 guest-mapping today FAIL symbols
+spoil_v100 guest-mapping half FAIL symbols "T pnv_npu2_map_lpar_dev"
+spoil_v100 guest-mapping local FAIL symbols "t pnv_npu2_map_lpar_dev" "T pnv_npu2_unmap_lpar_dev"
+spoil_v100 guest-mapping module PASS symbols "T pnv_npu2_map_lpar_dev	[npu]" "T pnv_npu2_unmap_lpar_dev	[npu]"
+spoil_v100 guest-mapping unreadable SKIP gone proc/kallsyms
 spoil_v100 reset none FAIL gone $V100/reset_method
 broken_v100() {
 	driver_of 0004:04:00.0 vfio-pci
@@ -350,6 +374,7 @@ broken_v100() {
 }
 tree v100-of-today healthy_v100
 no_bridge_functions
+symbols
 says doctor/v100-of-today doctor
 check "of a V100 nothing is said that is Grace's" test "$(grep -cE 'CUDA|95 GiB|17 GiB' "$WORK/said")" = 0
 tree v100-broken healthy_v100
@@ -369,7 +394,7 @@ every_check_spoilt() {
 check "every check of doctor has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 23
 tree v100-checks healthy_v100
 of_the_healthy doctor
-check "every check of a V100 has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 16
+check "every check of a V100 has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 18
 
 # The definition of a VM: what plan prints is healthy, and each check has a
 # definition that is spoilt for it.
@@ -423,6 +448,24 @@ ends() {
 }
 check "more memory than a CPU can address does not hang it" ends doctor --domain "$WORK/large.xml"
 spoil_domain domain-ras off WARN "/<ras/d"
+# QEMU's own words in it: argument ARGUMENT..., for SED.
+NAMESPACE="s|<domain |&xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' |"
+arguments() {
+	local argument
+	printf "%s; s|</domain>|<qemu:commandline>" "$NAMESPACE"
+	for argument; do printf "<qemu:arg value='%s'/>" "$argument"; done
+	printf "</qemu:commandline>&|"
+}
+override() {
+	printf "%s; s|</domain>|<qemu:override><qemu:device alias='hostdev0'><qemu:frontend><qemu:property name='%s' type='bool' value='%s'/></qemu:frontend></qemu:device></qemu:override>&|" "$NAMESPACE" "$@"
+}
+spoil_domain domain-mmap set FAIL "$(arguments -set device.hostdev0.x-no-mmap=on)"
+spoil_domain domain-mmap device FAIL "$(arguments -device vfio-pci,host=0009:01:00.0,x-no-mmap=yes,rombar=0)"
+spoil_domain domain-mmap global FAIL "$(arguments -global driver=vfio-pci,property=x-no-mmap,value=true)"
+spoil_domain domain-mmap override FAIL "$(override x-no-mmap true)"
+spoil_domain domain-mmap off PASS "$(arguments -set device.hostdev0.x-no-mmap=off -device x-no-mmap)"
+spoil_domain domain-mmap override-off PASS "$(override x-no-mmap false)"
+spoil_domain domain-mmap others PASS "$(override rombar true)"
 for version in 8.2.2 9.1.0 9.2.0 10.0.0; do
 	put usr/bin/qemu-system-aarch64.version "QEMU emulator version $version"
 	verdict=FAIL
@@ -435,13 +478,13 @@ for bdf in 0008 0009; do
 	gone sys/bus/pci/devices/$bdf:01:00.0/coherent_memory
 done
 spoil_domain mmio-window unknown-memory SKIP ""
-check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 10
+check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 11
 
 tree v100-domain healthy_v100
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.0"
 cohgpu plan all --format libvirt --ram 64G 2>/dev/null | sed 's|<devices>|<devices><emulator>/usr/bin/qemu-system-ppc64</emulator>|' >"$WORK/domain.xml"
 says doctor/v100-domain doctor --domain "$WORK/domain.xml" --strict
-check "plan's domain of a V100 passes all" grep -q '^5 passed, 0 warned, 0 failed, 0 skipped' "$WORK/said"
+check "plan's domain of a V100 passes all" grep -q '^6 passed, 0 warned, 0 failed, 0 skipped' "$WORK/said"
 of_the_healthy doctor --domain "$WORK/domain.xml"
 spoil_domain domain-bridges missing FAIL "/slot='0x00' function='0x1'/d"
 spoil_domain domain-bridges elsewhere FAIL "s/bus='0x01' slot='0x02'/bus='0x00' slot='0x02'/"
@@ -459,7 +502,8 @@ cohgpu plan 0004:04:00.0 --format libvirt 2>/dev/null >"$WORK/domain.xml"
 spoil_domain domain-group part WARN ""
 cohgpu plan 0004:04:00.0 0004:05:00.0 --format libvirt 2>/dev/null >"$WORK/domain.xml"
 spoil_domain domain-group whole PASS ""
-check "every check of a V100's domain is spoilt" every_check_spoilt 5
+spoil_domain domain-mmap v100 FAIL "$(arguments -set device.hostdev0.x-no-mmap=on)"
+check "every check of a V100's domain is spoilt" every_check_spoilt 6
 
 echo "<domain><name>guest</domain>" >"$WORK/bad.xml"
 says doctor/domain-bad-xml doctor --domain "$WORK/bad.xml"

@@ -93,6 +93,7 @@ whole_guest() {
 v100_of_both() {
 	v100
 	put proc/sys/kernel/arch ppc64le
+	put proc/kallsyms "0000000000000000 T pnv_npu2_map_lpar_dev"
 	bytes proc/device-tree/pciex@600c3c0000000/pci@0/phandle 00000105
 	bytes proc/device-tree/pciex@600c3c0000000/pci@0/memory-region 00000202
 	bytes proc/device-tree/memory@8000000000000/phandle 00000202
