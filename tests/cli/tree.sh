@@ -179,7 +179,7 @@ v100_gpu() {
 	resource_of "$1" 0x600c000000000 $((16 << 20))
 	bytes "sys/bus/pci/devices/$1/of_node/ibm,npu" "${@:5}"
 	bytes "proc/device-tree/memory@$4/phandle" "$3"
-	bytes "proc/device-tree/memory@$4/reg" "000$4" 0000000800000000
+	bytes "proc/device-tree/memory@$4/reg" "000$4" 0000002000000000
 }
 
 v100() {

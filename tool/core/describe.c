@@ -29,11 +29,13 @@ static struct json_object *describe_memory(const struct gpu *gpu)
 
 	out_text(memory, "source", describe_sources[m->source]);
 	out_text(memory, "state", or_null(m->state));
-	out_text(memory, "ready", m->ready);
+	/* A V100's is not waited for. */
+	out_text(memory, "ready", gpu->model->family == GPU_NVLINK2 ? NULL : m->ready);
 	if (m->source == GPU_MEMORY_UNKNOWN)
 		return memory;
 	if (m->source == GPU_MEMORY_FIRMWARE) {
 		out_number(memory, "total", m->total);
+		out_number(memory, "window", m->window);
 		out_number(memory, "base", m->usemem_base);
 		return memory;
 	}
@@ -95,6 +97,7 @@ struct json_object *gpu_describe(const struct gpu *gpu)
 {
 	struct json_object *object = json_object_new_object(), *bridges;
 	char id[16], why[256];
+	enum gpu_fit fit = gpu_fit(gpu, why, sizeof(why));
 
 	snprintf(id, sizeof(id), "%04x:%04x", gpu->model->vendor, gpu->model->device);
 	out_text(object, "address", gpu->address);
@@ -116,7 +119,8 @@ struct json_object *gpu_describe(const struct gpu *gpu)
 	bridges = out_array(object, "bridges");
 	for (int i = 0; i < gpu->bridges; i++)
 		json_object_array_add(bridges, json_object_new_string(gpu->bridge[i]));
-	out_bool(object, "ok", !gpu_trouble(gpu, why, sizeof(why)));
-	out_text(object, "trouble", gpu_trouble(gpu, why, sizeof(why)));
+	out_bool(object, "ok", fit != FIT_FAILED);
+	out_text(object, "status", gpu_fit_word(fit));
+	out_text(object, "trouble", or_null(why));
 	return object;
 }

@@ -73,8 +73,13 @@ static bool firmware_find_bridge(char *node, const char *phandle)
 	return found;
 }
 
-static void firmware_read_window(struct gpu_memory *m, const char *node)
+/*
+ * The window is what firmware sets aside for whichever GPU, 128 GiB. How much of it is memory the
+ * guest's driver finds out; until then it is what GPUs of this kind have.
+ */
+static void firmware_read_window(struct gpu *gpu, const char *node)
 {
+	struct gpu_memory *m = &gpu->memory;
 	char path[FIRMWARE_PATH + 8], *reg;
 	size_t size = 0;
 
@@ -83,7 +88,9 @@ static void firmware_read_window(struct gpu_memory *m, const char *node)
 	if (reg && size == 4 * FIRMWARE_CELL) {
 		m->source = GPU_MEMORY_FIRMWARE;
 		m->usemem_base = cells((unsigned char *)reg);
-		m->usemem = m->total = cells((unsigned char *)reg + 2 * FIRMWARE_CELL);
+		m->window = cells((unsigned char *)reg + 2 * FIRMWARE_CELL);
+		m->total = m->window < gpu->model->memory ? m->window : gpu->model->memory;
+		m->usemem = m->total;
 	}
 	free(reg);
 }
@@ -101,7 +108,7 @@ void firmware_read_memory(struct gpu *gpu)
 	region = sys_slurp(path, &size);
 	if (region && size == FIRMWARE_CELL &&
 	    firmware_find(memory, FIRMWARE_TREE, "memory", region))
-		firmware_read_window(&gpu->memory, memory);
+		firmware_read_window(gpu, memory);
 	free(region);
 }
 

@@ -18,13 +18,13 @@
 #define NVLINK2	    "nvlink2_vfio_pci"
 
 static const struct gpu_model gpu_models[] = {
-	{0x10de, 0x2342, GPU_GRACE, "GH200 120GB", GRACE},
-	{0x10de, 0x2345, GPU_GRACE, "GH200 480GB", GRACE},
-	{0x10de, 0x2348, GPU_GRACE, "GH200 144G HBM3e", GRACE},
-	{0x10de, 0x2941, GPU_GRACE, "GB200", GRACE},
-	{0x10de, 0x31c2, GPU_GRACE, "GB300", GRACE},
-	{0x10de, 0x1db1, GPU_NVLINK2, "Tesla V100 SXM2 16GB", NVLINK2},
-	{0x10de, 0x1db5, GPU_NVLINK2, "Tesla V100 SXM2 32GB", NVLINK2},
+	{0x10de, 0x2342, GPU_GRACE, "GH200 120GB", GRACE, 0},
+	{0x10de, 0x2345, GPU_GRACE, "GH200 480GB", GRACE, 0},
+	{0x10de, 0x2348, GPU_GRACE, "GH200 144G HBM3e", GRACE, 0},
+	{0x10de, 0x2941, GPU_GRACE, "GB200", GRACE, 0},
+	{0x10de, 0x31c2, GPU_GRACE, "GB300", GRACE, 0},
+	{0x10de, 0x1db1, GPU_NVLINK2, "Tesla V100 SXM2 16GB", NVLINK2, 16ULL << 30},
+	{0x10de, 0x1db5, GPU_NVLINK2, "Tesla V100 SXM2 32GB", NVLINK2, 32ULL << 30},
 };
 
 const char *gpu_file(const struct gpu *gpu, const char *name)
@@ -328,40 +328,4 @@ int gpu_select(struct gpu_set *set, char **words, int count)
 		free(chosen);
 	}
 	return status;
-}
-
-/* With the driver that it should have. */
-static const char *gpu_bound_trouble(const struct gpu *gpu, char *why, size_t size)
-{
-	const struct gpu_memory *m = &gpu->memory;
-
-	if (gpu->bridges < gpu->links)
-		snprintf(why, size, "this kernel has %d of its %d NVLink bridges as PCI functions",
-			 gpu->bridges, gpu->links);
-	else if (m->source == GPU_MEMORY_DRIVER && !m->present)
-		snprintf(why, size, "memory not shown: %s", m->state);
-	else if (!strcmp(m->ready, "failed"))
-		snprintf(why, size, "memory did not become ready");
-	else
-		return NULL;
-	return why;
-}
-
-const char *gpu_trouble(const struct gpu *gpu, char *why, size_t size)
-{
-	if (!gpu->driver[0])
-		snprintf(why, size, "no driver bound");
-	else if (!gpu_is_vfio_driver(gpu->driver))
-		snprintf(why, size, "in use by the host's %s", gpu->driver);
-	else if (!strcmp(gpu->driver, gpu->model->driver))
-		return gpu_bound_trouble(gpu, why, size);
-	else if (gpu->best_driver[0] && strcmp(gpu->best_driver, gpu->driver))
-		snprintf(why, size, "%s bound, %s would show the memory", gpu->driver,
-			 gpu->best_driver);
-	else if (!strcmp(gpu->driver, "vfio-pci"))
-		snprintf(why, size, "vfio-pci shows no coherent memory, and this kernel has no %s",
-			 gpu->model->driver);
-	else
-		return gpu_bound_trouble(gpu, why, size);
-	return why;
 }

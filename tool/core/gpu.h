@@ -22,13 +22,14 @@ struct gpu_model {
 	enum gpu_family family;
 	const char *name;
 	const char *driver; /* the variant driver that is made for it */
+	uint64_t memory;    /* of a V100, since nothing tells; 0: its driver does */
 };
 
 /* Where the figures of the memory come from. */
 enum gpu_memory_source {
 	GPU_MEMORY_UNKNOWN,
 	GPU_MEMORY_DRIVER,   /* coherent_memory/ on the PCI device */
-	GPU_MEMORY_FIRMWARE, /* a V100's, from the device tree: in usemem, which is no BAR */
+	GPU_MEMORY_FIRMWARE, /* a V100's, in usemem, which is no BAR */
 };
 
 struct gpu_memory {
@@ -37,6 +38,7 @@ struct gpu_memory {
 	char state[160]; /* "present" or why not, as the driver says it */
 	char ready[16];	 /* yes, no, failed, unknown */
 	uint64_t total, usemem, resmem;
+	uint64_t window; /* of a V100, by the device tree; its memory is at its start */
 	uint64_t usemem_offset, resmem_offset; /* in device memory */
 	uint64_t usemem_base, resmem_base;     /* physical; 0: not to be read by this user */
 	uint64_t generation; /* of what is known of it; odd while a reset is under way */
@@ -98,8 +100,14 @@ bool gpu_is_vfio_driver(const char *driver);
 bool gpu_group_may_come(const struct gpu *gpu);
 /* The size of the BAR that shows this many bytes. */
 uint64_t gpu_bar_size(uint64_t length);
-/* Bound to the best driver, its memory shown and ready; if not, why. */
-const char *gpu_trouble(const struct gpu *gpu, char *why, size_t size);
+/* fit.c: bound to the best driver, its memory shown and ready; if not, why. */
+enum gpu_fit {
+	FIT_OK,
+	FIT_UNSURE, /* nothing is wrong, as far as can be seen */
+	FIT_FAILED,
+};
+enum gpu_fit gpu_fit(const struct gpu *gpu, char *why, size_t size);
+const char *gpu_fit_word(enum gpu_fit fit);
 
 /* alias.c: the driver that modules.alias prefers for a device; false: none. */
 struct alias_id {

@@ -155,3 +155,8 @@ const char *out_colour(enum out_colour colour)
 		return "";
 	return sequence[colour];
 }
+
+const char *out_status_colour(const char *status)
+{
+	return out_colour(*status == 'o' ? OUT_GREEN : *status == 'f' ? OUT_RED : OUT_YELLOW);
+}

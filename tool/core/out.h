@@ -56,5 +56,7 @@ enum out_colour {
 
 /* The escape sequence, or "" unless stdout is a terminal and NO_COLOR is not set. */
 const char *out_colour(enum out_colour colour);
+/* Of "ok", "unsure" and "failed". */
+const char *out_status_colour(const char *status);
 
 #endif

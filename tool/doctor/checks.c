@@ -202,8 +202,7 @@ const struct check doctor_host[] = {
 		.id = "huge-maps",
 		.looks = "what kernel, driver and size of pages make of a large mapping",
 		.symptom = "the VM takes minutes to start",
-		.fix = "a kernel with huge PFN maps (6.12; 6.19 for its own driver), or 64 KiB "
-		       "pages",
+		.fix = "64 KiB pages, or (not POWER) huge PFN maps: 6.12, 6.19 for its own driver",
 		.machine = check_huge_maps,
 	},
 	{

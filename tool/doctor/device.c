@@ -69,14 +69,14 @@ void check_driver_name(struct finding *f, const struct gpu *gpu, const struct pa
 
 void check_memory_present(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
-	char size[32];
+	char size[32], window[32];
 
 	(void)p;
 	if (gpu->model->family == GPU_NVLINK2 && gpu->memory.source == GPU_MEMORY_UNKNOWN)
 		finding(f, VERDICT_FAIL, "no node of the device tree has its memory");
 	else if (gpu->memory.source == GPU_MEMORY_FIRMWARE)
-		finding(f, VERDICT_PASS, "%s, by the device tree",
-			out_size(size, gpu->memory.total));
+		finding(f, VERDICT_PASS, "%s, in a window of %s by the device tree",
+			out_size(size, gpu->memory.total), out_size(window, gpu->memory.window));
 	else if (gpu->memory.source != GPU_MEMORY_DRIVER)
 		finding(f, VERDICT_SKIP, "%s does not tell",
 			gpu->driver[0] ? gpu->driver : "no driver");

@@ -87,7 +87,7 @@ static void draw_memory(const struct draw_glyphs *g, struct json_object *gpu)
 /* A V100's: no BAR shows it, but a region of VFIO's beside them. */
 static void draw_region(const struct draw_glyphs *g, struct json_object *gpu, uint64_t total)
 {
-	uint64_t base = out_get_number(gpu, "memory.base");
+	uint64_t base = out_get_number(gpu, "memory.base"), window = member(gpu, "window", "");
 
 	box_line(g, g->corner[0], g->corner[1], 0);
 	printf("  %s%-*s%s", g->side, BOX_WIDTH, " GPU memory, cacheable: a vendor's region",
@@ -95,7 +95,12 @@ static void draw_region(const struct draw_glyphs *g, struct json_object *gpu, ui
 	if (base)
 		printf(" %#" PRIx64, base);
 	putchar('\n');
-	box_line(g, g->corner[2], g->corner[3], total);
+	if (window > total) {
+		box_line(g, g->tee[0], g->tee[1], total);
+		printf("  %s%-*s%s\n", g->side, BOX_WIDTH, " the rest of the region: no memory",
+		       g->side);
+	}
+	box_line(g, g->corner[2], g->corner[3], window);
 }
 
 static void draw_bar(const struct draw_glyphs *g, int bar, uint64_t length, uint64_t size,
@@ -213,17 +218,27 @@ static void svg_region(FILE *f, struct json_object *gpu, uint64_t total)
 	struct json_object *bridges = out_get(gpu, "bridges");
 	size_t count = json_object_array_length(bridges);
 	int gap = 10, width = count ? (SVG_SPAN - gap * ((int)count - 1)) / (int)count : 0;
+	uint64_t window = member(gpu, "window", "");
+	int memory = (double)total / (double)window * SVG_SPAN;
 	char text[128], size[32];
 
+	if (memory < SVG_THIN)
+		memory = SVG_THIN;
 	svg_text(
 		f, SVG_LEFT, 52, "note",
 		"device memory, which a region beside the BARs shows; below it its NVLink bridges");
 	snprintf(text, sizeof(text), "%#" PRIx64, out_get_number(gpu, "memory.base"));
 	svg_text(f, SVG_LEFT, SVG_TOP - 8, "note", text);
-	svg_box(f, SVG_LEFT, SVG_TOP, SVG_SPAN, "usemem");
+	svg_box(f, SVG_LEFT, SVG_TOP, SVG_SPAN, "hole");
+	svg_box(f, SVG_LEFT, SVG_TOP, memory, "usemem");
 	snprintf(text, sizeof(text), "GPU memory %s", out_size(size, total));
 	svg_text(f, SVG_LEFT + 8, SVG_TOP + 24, "name", text);
 	svg_text(f, SVG_LEFT + 8, SVG_TOP + 42, "note", "cacheable");
+	if (window > total) {
+		snprintf(text, sizeof(text), "of a window of %s", out_size(size, window));
+		svg_text(f, SVG_LEFT + memory + 8, SVG_TOP + 24, "name", text);
+		svg_text(f, SVG_LEFT + memory + 8, SVG_TOP + 42, "note", "no memory");
+	}
 	for (int i = 0; i < (int)count; i++) {
 		int x = SVG_LEFT + i * (width + gap);
 

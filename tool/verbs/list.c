@@ -20,7 +20,7 @@ static const struct out_column list_columns[] = {
 	{"RESMEM", "memory.resmem", true, true},
 	{"BAR2", "memory.resmem_bar", true, true},
 	{"READY", "memory.ready", false, false},
-	{"OK", "ok", false, false},
+	{"STATUS", "status", false, false},
 	/* Only where a GPU has some. */
 	{"BRIDGES", "bridges", false, false},
 };

@@ -290,11 +290,14 @@ static void print_function(struct json_object *one)
 	for (size_t i = 0; i < json_object_array_length(regions); i++) {
 		struct json_object *r = json_object_array_get_idx(regions, i);
 
-		if (out_get(r, "nvlink_target"))
-			printf("  %-13s NVLink target %#llx, speed %llu\n",
-			       out_get_text(r, "name", ""),
-			       (unsigned long long)out_get_number(r, "nvlink_target"),
+		if (!out_get(r, "nvlink_target"))
+			continue;
+		printf("  %-13s NVLink target %#llx", out_get_text(r, "name", ""),
+		       (unsigned long long)out_get_number(r, "nvlink_target"));
+		if (out_get(r, "nvlink_speed"))
+			printf(", speed %llu",
 			       (unsigned long long)out_get_number(r, "nvlink_speed"));
+		putchar('\n');
 	}
 	out_table(regions, probe_columns, sizeof(probe_columns) / sizeof(*probe_columns));
 }

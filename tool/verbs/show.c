@@ -42,7 +42,8 @@ static void show_list(struct json_object *gpu, const char *label, const char *ke
 
 static void show_text(struct json_object *gpu)
 {
-	const char *trouble = out_get_text(gpu, "trouble", NULL);
+	const char *status = out_get_text(gpu, "status", ""),
+		   *trouble = out_get_text(gpu, "trouble", NULL);
 
 	printf("%s%s%s  %s\n", out_colour(OUT_BOLD), out_get_text(gpu, "address", ""),
 	       out_colour(OUT_PLAIN), out_get_text(gpu, "name", ""));
@@ -51,9 +52,8 @@ static void show_text(struct json_object *gpu)
 		       out_get_text(gpu, show_lines[i].path, "-"));
 	show_list(gpu, "group has also", "group_others");
 	show_list(gpu, "bridges", "bridges");
-	printf("  %-14s %s%s%s\n", "for a guest", out_colour(trouble ? OUT_RED : OUT_GREEN),
-	       trouble ? trouble : "ok", out_colour(OUT_PLAIN));
-	putchar('\n');
+	printf("  %-14s %s%s%s%s%s\n\n", "for a guest", out_status_colour(status), status,
+	       out_colour(OUT_PLAIN), trouble ? ": " : "", trouble ? trouble : "");
 	draw_terminal(gpu);
 }
 

@@ -10,28 +10,15 @@
 static struct json_object *status_of(const struct gpu *gpu, int *worst, bool strict)
 {
 	struct json_object *one = json_object_new_object();
-	const char *word = "ok", *trouble;
 	char why[256];
-	int code = EXIT_OK;
+	enum gpu_fit fit = gpu_fit(gpu, why, sizeof(why));
+	int code = fit == FIT_FAILED		 ? EXIT_FAILED
+		   : fit == FIT_UNSURE && strict ? EXIT_WARNINGS
+						 : EXIT_OK;
 
-	trouble = gpu_trouble(gpu, why, sizeof(why));
-	if (trouble) {
-		word = "failed";
-		code = EXIT_FAILED;
-	} else if (gpu->model->family == GPU_GRACE && strcmp(gpu->memory.ready, "yes")) {
-		word = "unsure";
-		if (gpu->memory.source == GPU_MEMORY_UNKNOWN)
-			snprintf(why, sizeof(why), "%s does not tell whether it is ready",
-				 gpu->driver);
-		else
-			snprintf(why, sizeof(why),
-				 "readiness not known while nobody uses it: cohgpu bench does");
-		trouble = why;
-		code = strict ? EXIT_WARNINGS : EXIT_OK;
-	}
 	out_text(one, "address", gpu->address);
-	out_text(one, "status", word);
-	out_text(one, "why", trouble);
+	out_text(one, "status", gpu_fit_word(fit));
+	out_text(one, "why", why[0] ? why : NULL);
 	if (code > *worst)
 		*worst = code;
 	return one;
@@ -44,10 +31,7 @@ static void status_print(struct json_object *gpus)
 		const char *word = out_get_text(one, "status", ""),
 			   *why = out_get_text(one, "why", NULL);
 
-		printf("%s %s%s%s%s", out_get_text(one, "address", ""),
-		       out_colour(*word == 'o'	 ? OUT_GREEN
-				  : *word == 'f' ? OUT_RED
-						 : OUT_YELLOW),
+		printf("%s %s%s%s%s", out_get_text(one, "address", ""), out_status_colour(word),
 		       word, out_colour(OUT_PLAIN), why ? ": " : "");
 		print_plain(stdout, why ? why : "");
 		putchar('\n');

@@ -122,7 +122,10 @@ const struct verb verbs[] = {
 			"Sizes come from the driver's coherent_memory/ files. With a driver "
 			"that does not have them they are unknown.\n"
 			"A V100 is one of them where the device tree names NVLink bridges of the "
-			"CPU for it (ibm,npu); its size is in the device tree too.",
+			"CPU for it (ibm,npu); the device tree has a window for its memory, "
+			"which is larger than that.\n"
+			"The status is what cohgpu status says of it: ok, failed, or unsure, where "
+			"nothing is wrong but nobody knows whether its memory is ready.",
 		.example = "cohgpu list --json",
 		.options = list_options,
 		.run = run_list,

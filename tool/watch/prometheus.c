@@ -57,7 +57,8 @@ static void metric_ok(FILE *f, const struct watch_gpu *g)
 {
 	char why[256];
 
-	sample(f, "ok", g, NULL, NULL, !g->gone && !gpu_trouble(&g->gpu, why, sizeof(why)));
+	sample(f, "ok", g, NULL, NULL,
+	       !g->gone && gpu_fit(&g->gpu, why, sizeof(why)) != FIT_FAILED);
 }
 
 static void metric_ready(FILE *f, const struct watch_gpu *g)

@@ -44,6 +44,12 @@ says list/v100 list
 says list/v100-json list --json
 says show/v100 show 0004:04:00.0
 says status/v100 status --strict
+# Its kind tells how much of its window is memory, which may be all of it.
+put sys/bus/pci/devices/0004:04:00.0/device 0x1db1
+says show/v100-16 show 0004:04:00.0
+bytes proc/device-tree/memory@4000000000000/reg 0004000000000000 0000000200000000
+says show/v100-small-window show 0004:04:00.0
+put sys/bus/pci/devices/0004:04:00.0/device 0x1db5
 # Where firmware ties it to none it is an ordinary GPU, whatever bridges there are.
 gone sys/bus/pci/devices/0004:04:00.0/of_node/ibm,npu
 says list/v100-without-links list
@@ -89,6 +95,8 @@ tree not-known gh200
 put sys/bus/pci/devices/$GPU/coherent_memory/ready unknown
 says status/not-known status
 says status/not-known-strict status --strict
+says list/not-known list
+says show/not-known show $GPU
 
 # On a narrow terminal a name is not broken into many lines, and a GPU has one.
 on_a_terminal() {
