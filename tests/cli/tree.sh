@@ -263,6 +263,11 @@ process() {
 	limits "$pid" unlimited
 }
 
+# unit PID PATH: which cgroup it is in.
+unit() {
+	put "proc/$1/cgroup" "0::/$2"
+}
+
 # limits PID BYTES
 limits() {
 	put "proc/$1/limits" "Limit                     Soft Limit           Hard Limit           Units

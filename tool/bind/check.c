@@ -14,10 +14,7 @@ int check_not_used(const char *address, const char *driver, const char *action)
 	if (!driver[0] ||
 	    !(vfio ? holder_of_device(&holder, address) : holder_of_host(&holder, address)))
 		return EXIT_OK;
-	complain(address, action, "in use: %s (%s) holds %s", holder.command, holder.pid,
-		 holder.file);
-	if (!vfio)
-		advise("stop nvidia-persistenced, nvidia-dcgm, nvidia-fabricmanager, nvidia-imex");
+	holder_complain(&holder, address, action);
 	return EXIT_FAILED;
 }
 

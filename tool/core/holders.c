@@ -6,9 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/error.h"
 #include "core/holders.h"
 #include "core/sys.h"
 
+#define HOST_FILES "/dev/nvidia"
+#define VFIO_FILES "/dev/vfio/"
 #define HOST_MINOR "Device Minor:"
 #define DRM_FILES  4
 
@@ -21,6 +24,33 @@ static bool holder_matches(const char *path, const char *const *files)
 			return true;
 	}
 	return false;
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), tail = strlen(end);
+
+	return length > tail && !strcmp(text + length - tail, end);
+}
+
+/* "0::/system.slice/nvidia-persistenced.service": the last unit, of systemd's own hierarchy. */
+static void holder_read_unit(struct holder *holder)
+{
+	char path[64], *text, *lines = NULL, *parts = NULL;
+
+	holder->unit[0] = 0;
+	snprintf(path, sizeof(path), "/proc/%.15s/cgroup", holder->pid);
+	text = sys_slurp(path, NULL);
+	for (char *line = text ? strtok_r(text, "\n", &lines) : NULL; line;
+	     line = strtok_r(NULL, "\n", &lines)) {
+		if (strncmp(line, "0::", 3) && strncmp(line, "1:name=systemd:", 15))
+			continue;
+		for (char *part = strtok_r(line, "/", &parts); part;
+		     part = strtok_r(NULL, "/", &parts))
+			if (ends_with(part, ".service") || ends_with(part, ".scope"))
+				snprintf(holder->unit, sizeof(holder->unit), "%s", part);
+	}
+	free(text);
 }
 
 static bool holder_is(struct holder *holder, const char *pid, const char *const *files)
@@ -45,7 +75,27 @@ static bool holder_is(struct holder *holder, const char *pid, const char *const 
 	snprintf(holder->file, sizeof(holder->file), "%.63s", target);
 	if (sys_line(holder->command, sizeof(holder->command), "/proc/%.15s/comm", pid))
 		strcpy(holder->command, "a process");
+	holder_read_unit(holder);
 	return true;
+}
+
+const char *holder_text(char buf[HOLDER_TEXT], const struct holder *holder)
+{
+	snprintf(buf, HOLDER_TEXT, "%s (%s%s%s) holds %s", holder->command, holder->pid,
+		 holder->unit[0] ? ", " : "", holder->unit, holder->file);
+	return buf;
+}
+
+void holder_complain(const struct holder *holder, const char *object, const char *action)
+{
+	char text[HOLDER_TEXT];
+
+	complain(object, action, "in use: %s", holder_text(text, holder));
+	/* To stop a scope is to kill what is in it: a session, a VM. */
+	if (ends_with(holder->unit, ".service"))
+		advise("systemctl stop %s", holder->unit);
+	else if (strncmp(holder->file, VFIO_FILES, strlen(VFIO_FILES)))
+		advise("stop nvidia-persistenced, nvidia-dcgm, nvidia-fabricmanager, nvidia-imex");
 }
 
 bool holder_find(struct holder *holder, const char *const *files)
@@ -68,10 +118,10 @@ bool holder_of_device(struct holder *holder, const char *address)
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s/vfio-dev", address);
 	names = sys_names(path);
 	if (names && names[0])
-		snprintf(by_device, sizeof(by_device), "/dev/vfio/devices/%.32s", names[0]);
+		snprintf(by_device, sizeof(by_device), VFIO_FILES "devices/%.32s", names[0]);
 	sys_names_free(names);
 	if (!sys_link(group, sizeof(group), "/sys/bus/pci/devices/%s/iommu_group", address))
-		snprintf(by_group, sizeof(by_group), "/dev/vfio/%s", group);
+		snprintf(by_group, sizeof(by_group), VFIO_FILES "%s", group);
 	return holder_find(holder, files);
 }
 
@@ -89,7 +139,7 @@ static bool host_file(char *file, size_t size, const char *address)
 		at += strspn(at, " \t");
 	}
 	if (at && isdigit((unsigned char)*at))
-		snprintf(file, size, "/dev/nvidia%ld", strtol(at, NULL, 10));
+		snprintf(file, size, HOST_FILES "%ld", strtol(at, NULL, 10));
 	else
 		at = NULL;
 	free(text);
@@ -104,7 +154,7 @@ bool holder_of_host(struct holder *holder, const char *address)
 	int count = 1;
 
 	if (!host_file(own, sizeof(own), address)) {
-		snprintf(own, sizeof(own), "/dev/nvidia*");
+		snprintf(own, sizeof(own), HOST_FILES "*");
 		return holder_find(holder, files);
 	}
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/drm", address);

@@ -9,7 +9,14 @@ struct holder {
 	char pid[16];
 	char command[32];
 	char file[64];
+	char unit[128]; /* systemd's, that it is part of; "" none */
 };
+
+#define HOLDER_TEXT 320
+/* "nvidia-persiste (813, nvidia-persistenced.service) holds /dev/nvidiactl" */
+const char *holder_text(char buf[HOLDER_TEXT], const struct holder *holder);
+/* Complains that the object is in use, and says how to end that where a service does it. */
+void holder_complain(const struct holder *holder, const char *object, const char *action);
 
 /*
  * A process that holds one of the files: each a path, or its beginning where it ends with '*';

@@ -72,11 +72,11 @@ void check_memory_offline(struct finding *f, const struct patient *p)
 void check_gpu_unused(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	struct holder holder;
+	char text[HOLDER_TEXT];
 
 	(void)p;
 	if (holder_of_host(&holder, gpu->address))
-		finding(f, VERDICT_FAIL, "%s (%s) holds %s", holder.command, holder.pid,
-			holder.file);
+		finding(f, VERDICT_FAIL, "%.250s", holder_text(text, &holder));
 	else if (!holder_sees_all())
 		finding(f, VERDICT_SKIP, "only root sees what others have open");
 	else

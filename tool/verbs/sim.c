@@ -223,8 +223,7 @@ static int remove_one(const char *name, struct json_object *gpus)
 	int status = EXIT_OK;
 
 	if (address[0] && holder_of_device(&holder, address)) {
-		complain(name, "remove", "in use: %s (%s) holds %s", holder.command, holder.pid,
-			 holder.file);
+		holder_complain(&holder, name, "remove");
 		status = EXIT_FAILED;
 	}
 	if (!status && json_object_get_boolean(out_get(one, "enabled")))

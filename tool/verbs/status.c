@@ -4,18 +4,31 @@
 
 #include "core/error.h"
 #include "core/gpu.h"
+#include "core/holders.h"
 #include "core/out.h"
 #include "verbs/verbs.h"
+
+/* Of a GPU that the host has: who keeps it. */
+static void add_holder(char *why, size_t size, const struct gpu *gpu)
+{
+	struct holder holder;
+	char text[HOLDER_TEXT];
+
+	if (gpu->driver[0] && !gpu_is_vfio_driver(gpu->driver) &&
+	    holder_of_host(&holder, gpu->address))
+		snprintf(why + strlen(why), size - strlen(why), "; %s", holder_text(text, &holder));
+}
 
 static struct json_object *status_of(const struct gpu *gpu, int *worst, bool strict)
 {
 	struct json_object *one = json_object_new_object();
-	char why[256];
+	char why[256 + HOLDER_TEXT];
 	enum gpu_fit fit = gpu_fit(gpu, why, sizeof(why));
 	int code = fit == FIT_FAILED		 ? EXIT_FAILED
 		   : fit == FIT_UNSURE && strict ? EXIT_WARNINGS
 						 : EXIT_OK;
 
+	add_holder(why, sizeof(why), gpu);
 	out_text(one, "address", gpu->address);
 	out_text(one, "status", gpu_fit_word(fit));
 	out_text(one, "why", why[0] ? why : NULL);

@@ -298,6 +298,27 @@ driver_refuses() {
 	with_kernel env KERNEL_REFUSES=$GRACE "$@"
 }
 refuses held held bind $GPU
+held_by_service() {
+	held
+	unit 813 system.slice/nvidia-persistenced.service
+}
+held_in_session() {
+	held
+	put proc/813/cgroup "12:cpu:/odd.service
+1:name=systemd:/user.slice/user-0.slice/user@0.service/session-3.scope/deeper"
+}
+refuses held-by-service held_by_service bind $GPU
+refuses held-in-session held_in_session bind $GPU
+vm_in_scope() {
+	in_a_vm
+	unit 900 'machine.slice/machine-qemu\x2d1\x2dguest.scope/libvirt/emulator'
+}
+refuses in-a-scope vm_in_scope bind $GPU
+vm_of_service() {
+	in_a_vm
+	unit 900 system.slice/cloud-hypervisor@guest.service
+}
+refuses in-a-service vm_of_service bind $GPU
 refuses in-a-vm in_a_vm bind $GPU
 refuses in-a-vm-by-cdev in_a_vm_by_cdev bind $GPU
 refuses online online bind $GPU

@@ -161,6 +161,11 @@ spoil memory-offline online FAIL host_has_it
 spoil memory-offline unreadable SKIP gone proc/iomem
 
 spoil gpu-unused held FAIL process 813 nvidia-persiste /dev/null /dev/nvidiactl
+held_by_service() {
+	process 813 nvidia-persiste /dev/nvidiactl
+	unit 813 system.slice/nvidia-persistenced.service
+}
+spoil gpu-unused service FAIL held_by_service
 other_held() {
 	put proc/driver/nvidia/gpus/$GPU/information "Device Minor: 	 1"
 	process 813 nvidia-persiste /dev/nvidiactl /dev/nvidia0 /dev/nvidia10

@@ -80,6 +80,8 @@ seeds_of_tree() {
 whole_guest() {
 	guest
 	process 900 qemu-system-aar /dev/vfio/3
+	process 901 nvidia-persiste /dev/nvidia0
+	unit 901 system.slice/nvidia-persistenced.service
 	put $DEV/coherent_memory/state present
 	put $DEV/coherent_memory/ready failed
 	put $DEV/coherent_memory/usemem_length $((95 * GIB))

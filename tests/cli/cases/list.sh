@@ -74,6 +74,15 @@ gone sys/bus/pci/devices/$GPU/coherent_memory
 says status/vfio-pci-bound status
 says show/vfio-pci show $GPU
 
+# Whoever has it in the host.
+tree hosted gh200
+driver_of $GPU nvidia
+says status/hosted status
+process 813 nvidia-persiste /dev/nvidiactl
+unit 813 system.slice/nvidia-persistenced.service
+says status/held status
+says status/held-json status --json
+
 tree absent gh200
 put sys/bus/pci/devices/$GPU/coherent_memory/state "nvidia,gpu-mem-size is 0: the chip-to-chip link did not come up"
 for part in usemem resmem; do
