@@ -351,6 +351,75 @@ static void simulator_refuses(void)
 	close(module);
 }
 
+static void node_list(char *list, size_t size, const char *which)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "/sys/devices/system/node/%s", which);
+	EQ(util_read(path, list, size), 0, "%s: errno", path);
+}
+
+/* As the guest's kernel reads the table: nodes without memory, for a driver to fill. */
+static void nodes(void)
+{
+	char want[32], list[64];
+
+	snprintf(want, sizeof(want), "%d-%d", HOST_NODE_FIRST, HOST_NODE_FIRST + HOST_NODES - 1);
+	node_list(list, sizeof(list), "has_generic_initiator");
+	OK(!strcmp(list, want), "nodes with an initiator: '%s', not '%s'", list, want);
+	node_list(list, sizeof(list), "has_memory");
+	OK(!strcmp(list, "0"), "nodes with memory: '%s', not 0", list);
+	host_tell("nodes %s have a generic initiator, and no memory yet", want);
+}
+
+/* ACPI 6.3, 5.2.16.6: what says of a PCI function that it is a node's initiator. */
+struct srat_initiator {
+	uint8_t type, length, reserved, handle_type;
+	uint32_t node;
+	uint16_t segment;
+	uint8_t bus, devfn, rest[12];
+	uint32_t flags, reserved2;
+};
+
+#define SRAT_HEADER	48
+#define SRAT_INITIATOR	5
+#define SRAT_HANDLE_PCI 1
+
+/* In the table itself: each node has the GPU, by its address, and nothing else. */
+static void initiators(void)
+{
+	static const char path[] = "/sys/firmware/acpi/tables/SRAT";
+	unsigned int seg, bus, dev, fn, seen = 0;
+	struct srat_initiator at;
+	uint8_t table[4096];
+	ssize_t bytes;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	OK(fd >= 0, "%s: %s", path, strerror(errno));
+	bytes = read(fd, table, sizeof(table));
+	OK(bytes > SRAT_HEADER && bytes < (ssize_t)sizeof(table), "%s: %zd bytes", path, bytes);
+	close(fd);
+	EQ(sscanf(gpus[0].bdf, "%x:%x:%x.%x", &seg, &bus, &dev, &fn), 4, "%s", gpus[0].bdf);
+	for (size_t i = SRAT_HEADER; i + 2 <= (size_t)bytes; i += table[i + 1]) {
+		OK(table[i + 1], "%s: an entry of no length", path);
+		if (table[i] != SRAT_INITIATOR)
+			continue;
+		OK(table[i + 1] == sizeof(at) && i + sizeof(at) <= (size_t)bytes,
+		   "%s: an initiator of %u bytes", path, table[i + 1]);
+		memcpy(&at, &table[i], sizeof(at));
+		EQ(at.handle_type, SRAT_HANDLE_PCI, "node %u: kind of handle", at.node);
+		EQ(at.segment, seg, "node %u: segment", at.node);
+		EQ(at.bus, bus, "node %u: bus", at.node);
+		EQ(at.devfn, dev << 3 | fn, "node %u: function", at.node);
+		EQ(at.flags & 1, 1, "node %u: enabled", at.node);
+		OK(at.node >= HOST_NODE_FIRST && at.node < HOST_NODE_FIRST + HOST_NODES, "node %u",
+		   at.node);
+		OK(!(seen & 1u << at.node), "node %u: twice", at.node);
+		seen |= 1u << at.node;
+	}
+	EQ(__builtin_popcount(seen), HOST_NODES, "nodes of the GPU");
+}
+
 #define SLOW 300
 
 int main(int argc, char **argv)
@@ -380,6 +449,10 @@ int main(int argc, char **argv)
 		KTAP_CASE(nothing_left),
 		KTAP_CASE(simulator_refuses),
 	};
+	static const struct ktap_case numa[] = {
+		KTAP_CASE(ids),	       KTAP_CASE(bars),	  KTAP_CASE(nodes),
+		KTAP_CASE(initiators), KTAP_CASE(usemem),
+	};
 	static const struct {
 		const char *role;
 		const struct ktap_case *cases;
@@ -387,7 +460,7 @@ int main(int argc, char **argv)
 	} roles[] = {
 		{"large", large, ARRAY_LEN(large)}, {"small", small, ARRAY_LEN(small)},
 		{"first", first, ARRAY_LEN(first)}, {"again", again, ARRAY_LEN(again)},
-		{"next", next, ARRAY_LEN(next)},
+		{"next", next, ARRAY_LEN(next)},    {"numa", numa, ARRAY_LEN(numa)},
 	};
 	char role[32];
 

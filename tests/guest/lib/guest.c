@@ -14,9 +14,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "host.h"
+
 /* The most that one question is about. */
 #define GUEST_CHUNK (64 * KiB)
-#define GUEST_ARGS  64
+#define GUEST_ARGS  96
 
 struct guest_run {
 	const struct guest *guest;
@@ -115,8 +117,24 @@ static void guest_devices(struct guest_argv *a, const struct guest *g)
 		if (i > 0)
 			guest_option(a, "-device", "pcie-root-port,id=rp1,bus=pcie.0,addr=11.0");
 		guest_arg(a, "-device");
-		guest_arg(a, "vfio-pci,host=%s,%s%s", g->gpu[i]->bdf,
+		guest_arg(a, "vfio-pci,host=%s,id=gpu%d,%s%s", g->gpu[i]->bdf, i,
 			  i ? "bus=rp1" : "bus=pcie.0,addr=10.0", more);
+	}
+}
+
+/* As NVIDIA would have it: memory in the first node, the others are for the GPU's. */
+static void guest_nodes(struct guest_argv *a, unsigned int mem_mib)
+{
+	guest_option(a, "-bios", "/guest/QEMU_EFI.fd");
+	guest_arg(a, "-object");
+	guest_arg(a, "memory-backend-ram,id=ram,size=%uM", mem_mib);
+	guest_option(a, "-numa", "node,nodeid=0,cpus=0,memdev=ram");
+	for (int node = HOST_NODE_FIRST; node < HOST_NODE_FIRST + HOST_NODES; node++) {
+		guest_arg(a, "-numa");
+		guest_arg(a, "node,nodeid=%d", node);
+		guest_arg(a, "-object");
+		guest_arg(a, "acpi-generic-initiator,id=initiator%d,pci-dev=gpu0,node=%d", node,
+			  node);
 	}
 }
 
@@ -127,6 +145,7 @@ static const char *guest_address(int gpu)
 
 static pid_t guest_power_on(const struct guest *g)
 {
+	const unsigned int mem_mib = g->mem_mib ? g->mem_mib : 512;
 	struct guest_argv a = {.n = 0};
 	char console[128];
 	pid_t pid;
@@ -135,7 +154,7 @@ static pid_t guest_power_on(const struct guest *g)
 	guest_path(console, sizeof(console), g->name, "console");
 	guest_machine(&a);
 	guest_arg(&a, "-m");
-	guest_arg(&a, "%u", g->mem_mib ? g->mem_mib : 512);
+	guest_arg(&a, "%u", mem_mib);
 	guest_option(&a, "-nodefaults", "-no-user-config");
 	guest_option(&a, "-display", "none");
 	guest_option(&a, "-kernel", "/guest/vmlinuz");
@@ -153,6 +172,8 @@ static pid_t guest_power_on(const struct guest *g)
 	guest_port(&a, g, "results", "file", "");
 	guest_port(&a, g, "host", "socket", ",server=on,wait=off");
 	guest_devices(&a, g);
+	if (g->nodes)
+		guest_nodes(&a, mem_mib);
 	pid = fork();
 	OK(pid >= 0, "fork: %s", strerror(errno));
 	if (pid)

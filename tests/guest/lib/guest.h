@@ -26,6 +26,8 @@ struct guest {
 	void (*tell)(const char *text); /* what it has to say while it runs; NULL: a diagnostic */
 	const char *vfio;		/* more options of vfio-pci, each with a comma before */
 	const char *trace;		/* events of QEMU's to be noted */
+	/* With firmware, and so with ACPI, and nodes for the first GPU to put its memory in. */
+	bool nodes;
 	unsigned int mem_mib;
 	double limit; /* seconds, from power-on to power-off */
 };

@@ -8,6 +8,10 @@
 
 #include <stdint.h>
 
+/* Of a guest with ACPI, nodes of which the first GPU is the initiator. */
+#define HOST_NODE_FIRST 1
+#define HOST_NODES	8
+
 /* A pattern fills so much. */
 #define HOST_CHUNK (16 * 1024)
 

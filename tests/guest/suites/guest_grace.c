@@ -70,11 +70,26 @@ static void no_mmap_guest(void)
 	guest_run(&g);
 }
 
+/* The GPU's driver in a guest puts its memory into nodes that the VMM made for it. */
+static void numa_guest(void)
+{
+	const struct guest g = {.name = "numa",
+				.gpus = 1,
+				.gpu = {&gpu[0]},
+				.roles = {"numa"},
+				.nodes = true,
+				.limit = 400};
+
+	gpu_fresh(&gpu[0], &gh200_small);
+	pci_bind(gpu[0].bdf, pci_driver_name());
+	guest_run(&g);
+}
+
 /* "LIFE_CASE": what the guest of that life said. */
 static void said(void)
 {
 	const char *name = strchr(ktap_name(), '/') + 1,
-		   *lives[] = {"gh200_96_", "no_mmap_", "two_", "next_"};
+		   *lives[] = {"gh200_96_", "no_mmap_", "two_", "next_", "numa_"};
 	char life[16];
 
 	for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
@@ -117,6 +132,12 @@ int main(int argc, char **argv)
 		SAID_FULL("no_mmap_resmem"),
 		SAID_FULL("no_mmap_flr"),
 		SAID_FULL("no_mmap_past_end"),
+		KTAP_CASE_SLOW(numa_guest, 420),
+		SAID("numa_ids"),
+		SAID("numa_bars"),
+		SAID("numa_nodes"),
+		SAID("numa_initiators"),
+		SAID("numa_usemem"),
 		KTAP_CASE_SLOW(gh200_96_guest, 420),
 		SAID("gh200_96_ids"),
 		SAID("gh200_96_bars"),
