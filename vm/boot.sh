@@ -18,12 +18,18 @@ SIBLING=''
 # Whose QEMU runs guests in this machine: a Debian suite; empty: no guests.
 # shellcheck disable=SC2034 # read by vm/arch
 OPT_GUESTS=''
-# What an architecture's file may change.
-INITRD_PACK=(cat) GPU_BUSES=() SERIAL_BUS='' NODEFAULTS=(-nodefaults)
+# What an architecture's file may change. EMULATOR is the key of another QEMU than the
+# host's.
+INITRD_PACK=(cat) GPU_BUSES=() SERIAL_BUS='' NODEFAULTS=(-nodefaults) EMULATOR=''
 # Enough for four of the largest preset (276 GiB each).
 DEVICE_MEMORY_GIB=${COHGPU_DEVICE_MEMORY_GIB:-1120}
 # 1: the VM's clock counts instructions, a nanosecond each, and skips what is slept.
 OPT_ICOUNT=0
+
+need_machine() {
+	[[ -z $EMULATOR ]] || "$VM_DIR/fetch" "$EMULATOR"
+	need "$QEMU" cpio
+}
 
 # gpu_slots: a port each, with a stock ivshmem function behind it. Ports without
 # hotplug: pciehp would wait for its time-outs in every reset. Of 2.5 GT/s: such a

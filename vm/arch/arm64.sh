@@ -12,6 +12,12 @@ IMAGE=arch/arm64/boot/Image
 THREADS=multi
 MEM_VISIBLE=3
 MEM_ARG=3G
-MACHINE=(-M "virt,gic-version=3,iommu=smmuv3,memory-backend=ram${OPT_GUESTS:+,virtualization=on}" -cpu neoverse-n1
+CPU=neoverse-n1
+# 7.x's KVM gives cacheable device memory only to guests that cannot make it another:
+# on processors with S2FWB and DIC, as Grace's are. Debian 12's QEMU has none of these.
+if [[ -n ${OPT_GUESTS:-} && ${OPT_KERNEL:-} == 7.* ]]; then
+	EMULATOR=emulator/arm64 QEMU=$CACHE/emulator/arm64/qemu CPU=neoverse-v1
+fi
+MACHINE=(-M "virt,gic-version=3,iommu=smmuv3,memory-backend=ram${OPT_GUESTS:+,virtualization=on}" -cpu "$CPU"
 	-device edu,bus=pcie.0,addr=0x18)
 CMDLINE=""
