@@ -1,18 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
-#include <fcntl.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "core/emulator.h"
 #include "core/sys.h"
 
-extern char **environ;
-
-const struct emulator_part emulator_parts[PARTS] = {
+const struct program_part emulator_parts[PARTS] = {
 	[PART_INITIATOR] = {"acpi-generic-initiator", 900, 0,
 			    "the guest has no NUMA nodes for the GPU's memory"},
 	[PART_INITIATOR_ORDER] = {"the GPU's address in the right byte order in SRAT", 902, 0,
@@ -25,57 +17,17 @@ const struct emulator_part emulator_parts[PARTS] = {
 			  "the guest sees a GPU on PCI, without its memory and links"},
 };
 
-/* The first line that a program prints. No shell: the path may come out of a file. */
-static bool first_line(const char *path, char *line, size_t size)
-{
-	char *argv[] = {(char *)path, "--version", NULL};
-	posix_spawn_file_actions_t actions;
-	FILE *output = NULL;
-	int ends[2], status;
-	bool started, got;
-	pid_t pid;
-
-	if (pipe2(ends, O_CLOEXEC))
-		return false;
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
-	started = !posix_spawn(&pid, path, &actions, NULL, argv, environ);
-	posix_spawn_file_actions_destroy(&actions);
-	close(ends[1]);
-	output = fdopen(ends[0], "r");
-	got = started && output && fgets(line, size, output);
-	if (output)
-		fclose(output);
-	else
-		close(ends[0]);
-	if (started)
-		waitpid(pid, &status, 0);
-	return got;
-}
-
-/* A path out of a file is run only if it is what root has installed as QEMU. */
-static bool is_installed(const char *path)
+/* A path out of a file is run only if it is a QEMU by name. */
+static bool is_emulator(const char *path)
 {
 	const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
-	struct stat st;
 
-	return path[0] == '/' && (!strncmp(name, "qemu-", 5) || !strcmp(name, "kvm")) &&
-	       !stat(path, &st) && S_ISREG(st.st_mode) && st.st_uid == 0 &&
-	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+	return !strncmp(name, "qemu-", 5) || !strcmp(name, "kvm");
 }
 
 unsigned int emulator_version(const char *path)
 {
-	unsigned int major, minor;
-	char line[128] = "";
-
-	if (sys_is_tree())
-		sys_line(line, sizeof(line), "%s.version", path);
-	else if (!is_installed(path) || !first_line(path, line, sizeof(line)))
-		return 0;
-	if (sscanf(line, "QEMU emulator version %3u.%2u", &major, &minor) != 2)
-		return 0;
-	return 100 * major + minor;
+	return is_emulator(path) ? program_version(path, "QEMU emulator version ") : 0;
 }
 
 const char *emulator_firmware(bool *installed)

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/*
- * The installed QEMU. In a tree it does not run: a file beside it, with ".version" at its name's
- * end, has what "--version" prints.
- */
+/* The installed QEMU. */
 #ifndef COHGPU_EMULATOR_H
 #define COHGPU_EMULATOR_H
 
 #include <stdbool.h>
+
+#include "core/program.h"
 
 #define EMULATOR       "/usr/bin/qemu-system-aarch64"
 #define EMULATOR_POWER "/usr/bin/qemu-system-ppc64"
@@ -16,13 +15,6 @@ const char *emulator_firmware(bool *installed);
 
 /* A version as 100 * major + minor; 0 when there is none. */
 unsigned int emulator_version(const char *path);
-
-/* What of a VM's definition exists since when, and what goes wrong before. */
-struct emulator_part {
-	const char *name;
-	unsigned int since, until; /* until 0: it still does */
-	const char *without;
-};
 
 enum emulator_parts {
 	PART_INITIATOR,
@@ -34,6 +26,6 @@ enum emulator_parts {
 	PARTS,
 };
 
-extern const struct emulator_part emulator_parts[PARTS];
+extern const struct program_part emulator_parts[PARTS];
 
 #endif

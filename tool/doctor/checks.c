@@ -250,7 +250,7 @@ const struct check doctor_domain[] = {
 		.id = "domain-iommufd",
 		.looks = "iommufd in <hostdev>",
 		.symptom = "no accelerated vSMMU: CUDA does not start in the guest",
-		.fix = "<driver name='vfio' iommufd='yes'/>, libvirt 12.2 or later",
+		.fix = "<driver name='vfio' iommufd='yes'/>, libvirt 12.1 or later",
 		.families = FOR_GRACE,
 		.gpu = check_domain_iommufd,
 	},
@@ -301,6 +301,15 @@ const struct check doctor_domain[] = {
 		.symptom = "NVRM: Hypervisor stack is old and not following ACPI spec",
 		.fix = "QEMU 11.0 or later; for a V100, 4.1 to 8.1",
 		.machine = check_domain_emulator,
+	},
+	{
+		.id = "domain-libvirt",
+		.looks = "the version of libvirt against what the definition has",
+		.symptom =
+			"what libvirt does not know is gone when the VM is defined, without a word",
+		.fix = "libvirt 12.8 or later",
+		.families = FOR_GRACE,
+		.machine = check_domain_libvirt,
 	},
 	{
 		.id = "domain-memlock",

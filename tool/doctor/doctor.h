@@ -95,6 +95,7 @@ void check_domain_vsmmu(struct finding *f, const struct gpu *gpu, const struct p
 void check_domain_window(struct finding *f, const struct patient *p);
 void check_domain_width(struct finding *f, const struct patient *p);
 void check_domain_emulator(struct finding *f, const struct patient *p);
+void check_domain_libvirt(struct finding *f, const struct patient *p);
 void check_domain_memlock(struct finding *f, const struct patient *p);
 void check_domain_mmap(struct finding *f, const struct patient *p);
 void check_domain_ras(struct finding *f, const struct patient *p);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/emulator.h"
+#include "core/libvirt.h"
 #include "core/out.h"
 #include "core/sys.h"
 #include "doctor/doctor.h"
@@ -213,7 +214,7 @@ void check_domain_emulator(struct finding *f, const struct patient *p)
 	finding(f, VERDICT_PASS, "QEMU %u.%u", version / 100, version % 100);
 	/* What comes first is the worst. */
 	for (int i = (power ? PARTS : PARTS_VIRT) - 1; i >= (power ? PARTS_VIRT : 0); i--) {
-		const struct emulator_part *part = &emulator_parts[i];
+		const struct program_part *part = &emulator_parts[i];
 
 		if (part->until && version >= part->until)
 			finding(f, VERDICT_FAIL, "QEMU %u.%u, %u.%u dropped %s", version / 100,
@@ -223,6 +224,32 @@ void check_domain_emulator(struct finding *f, const struct patient *p)
 				"QEMU %u.%u, %u.%u has %s", version / 100, version % 100,
 				part->since / 100, part->since % 100, part->name);
 	}
+}
+
+/* Of the parts that the domain has, those that libvirt has not. */
+void check_domain_libvirt(struct finding *f, const struct patient *p)
+{
+	const struct domain *d = p->domain;
+	unsigned int version = libvirt_version();
+	bool has[LIBVIRT_PARTS] = {[LIBVIRT_RAS] = d->ras};
+
+	for (size_t i = 0; i < d->count; i++) {
+		has[LIBVIRT_IOMMUFD] |= d->gpu[i].iommufd;
+		for (size_t n = 0; n < DOMAIN_NODES; n++)
+			has[LIBVIRT_NODESET] |= d->gpu[i].node[n];
+	}
+	for (size_t i = 0; i < DOMAIN_BRIDGES; i++)
+		has[LIBVIRT_VSMMU] |= d->accelerated[i];
+	if (!version) {
+		finding(f, VERDICT_SKIP, "no libvirt here");
+		return;
+	}
+	finding(f, VERDICT_PASS, "libvirt %u.%u", version / 100, version % 100);
+	for (size_t i = 0; i < LIBVIRT_PARTS; i++)
+		if (has[i] && version < libvirt_parts[i].since)
+			finding(f, VERDICT_FAIL, "libvirt %u.%u, %u.%u has %s", version / 100,
+				version % 100, libvirt_parts[i].since / 100,
+				libvirt_parts[i].since % 100, libvirt_parts[i].name);
 }
 
 void check_domain_memlock(struct finding *f, const struct patient *p)

@@ -58,6 +58,14 @@ int plan_pseries(struct plan *plan);
 void plan_pseries_qemu(FILE *file, const struct plan *plan);
 void plan_pseries_libvirt(FILE *file, const struct plan *plan);
 
+/*
+ * lacks.c: how much of what the plan takes is not here; it is in the object, and said on standard
+ * error unless quiet. What only another format takes does not count.
+ */
+struct json_object;
+unsigned int plan_lacks(struct json_object *object, const struct plan *plan, const char *format,
+			bool quiet);
+
 void plan_kubevirt(FILE *file, const struct plan *plan);
 void plan_qemu(FILE *file, const struct plan *plan);
 void plan_libvirt(FILE *file, const struct plan *plan);

@@ -18,6 +18,7 @@
 
 #include "core/emulator.h"
 #include "core/error.h"
+#include "core/libvirt.h"
 #include "core/out.h"
 #include "core/ready.h"
 #include "core/sys.h"
@@ -196,6 +197,7 @@ static void copy_symbols(const struct gpu_set *set)
 static void copy_rest(const struct gpu_set *set)
 {
 	static const char *const emulators[] = {EMULATOR, EMULATOR_POWER};
+	unsigned int libvirt = libvirt_version();
 	static const int extensions[] = {KVM_IPA_SIZE, KVM_CACHEABLE};
 	char text[128] = "", path[PATH_MAX];
 	struct utsname uts;
@@ -209,6 +211,9 @@ static void copy_rest(const struct gpu_set *set)
 		if (version)
 			put(path, text, strlen(text));
 	}
+	snprintf(text, sizeof(text), "virtqemud (libvirt) %u.%u.0\n", libvirt / 100, libvirt % 100);
+	if (libvirt)
+		put(LIBVIRT_DAEMON ".version", text, strlen(text));
 	text[0] = 0;
 	for (size_t i = 0; i < sizeof(extensions) / sizeof(*extensions); i++) {
 		int answer = machine_kvm(extensions[i]);

@@ -67,7 +67,7 @@ static const struct verb_option plan_options[] = {
 	{OPT_MEMORY, "memory", 'm', "SIZE", WORD_TEXT, NULL,
 	 "memory of each GPU, where the bound driver does not tell"},
 	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL,
-	 "let what the installed QEMU and the host lack count in the exit status"},
+	 "let what is lacking here count in the exit status"},
 	{0},
 };
 
@@ -225,8 +225,8 @@ const struct verb verbs[] = {
 			"memory and their generic initiators, and for all of them a window of "
 			"guest addresses that is large enough for the BARs.\n"
 			"The window is computed from the sizes of the regions, not taken from a "
-			"table. What the installed QEMU and this host lack is said on standard "
-			"error.\n"
+			"table. What the installed QEMU, libvirt and this host lack is said on "
+			"standard error.\n"
 			"Sizes are like 16G, 16GiB (powers of two) or 16GB (of ten).\n"
 			"V100s are for a pseries machine: each IOMMU group of them gets a host "
 			"bridge, with their NVLink bridges, and QEMU does the rest. A group is one "

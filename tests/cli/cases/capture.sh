@@ -31,7 +31,8 @@ check "of one that was not ready" captured "doctor --check memory-ready"
 check "has nothing else of the log" test "$(wc -l <"$WORK/copy/dev/kmsg")" = 1
 check "of a broken one" captured "${host_verbs[@]}"
 tree captured-two gb200_two
-check "of two GPUs" captured "list --json" "doctor" "plan all"
+put usr/sbin/libvirtd.version "/usr/sbin/libvirtd (libvirt) 9.0.0"
+check "of two GPUs" captured "list --json" "doctor" "plan all" "plan all --json"
 tree captured-guest guest
 check "of a guest" captured "list" "doctor --guest"
 tree captured-v100 v100

@@ -412,6 +412,7 @@ spoil_domain() {
 
 tree domain gb200_two
 put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
+put usr/sbin/virtqemud.version "virtqemud (libvirt) 12.8.0"
 cohgpu plan all --format libvirt --ram 64G >"$WORK/domain.xml" 2>/dev/null
 says doctor/domain doctor --domain "$WORK/domain.xml" --strict
 says doctor/domain-json doctor --domain "$WORK/domain.xml" --json
@@ -477,13 +478,21 @@ for version in 8.2.2 9.1.0 9.2.0 10.0.0; do
 	[[ $version != 10.0.0 ]] || verdict=WARN
 	spoil_domain emulator $version $verdict ""
 done
+for version in 10.3.0 11.7.0 12.0.0 12.7.0; do
+	put usr/sbin/virtqemud.version "virtqemud (libvirt) $version"
+	spoil_domain domain-libvirt $version FAIL ""
+done
+spoil_domain domain-libvirt nothing-new PASS "s/ iommufd='yes'//; /<acpi nodeset=/d; /<iommu model/,/<\/iommu>/d"
+put usr/sbin/virtqemud.version "virtqemud of another kind"
+spoil_domain domain-libvirt no-version SKIP ""
 gone usr
+spoil_domain domain-libvirt absent SKIP ""
 spoil_domain emulator unknown SKIP ""
 for bdf in 0008 0009; do
 	gone sys/bus/pci/devices/$bdf:01:00.0/coherent_memory
 done
 spoil_domain mmio-window unknown-memory SKIP ""
-check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 11
+check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 12
 
 tree v100-domain healthy_v100
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.0"

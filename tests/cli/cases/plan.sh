@@ -24,6 +24,18 @@ says plan/old-emulator-json plan $GPU --json
 put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
 says plan/new-emulator plan $GPU --strict
 
+put usr/sbin/libvirtd.version "/usr/sbin/libvirtd (libvirt) 9.0.0"
+says plan/old-libvirt plan $GPU --strict --format libvirt
+says plan/old-libvirt-json plan $GPU --json
+put usr/sbin/virtqemud.version "virtqemud (libvirt) 12.1.0"
+says plan/newer-libvirt plan $GPU --strict --format libvirt
+put usr/sbin/virtqemud.version "virtqemud (libvirt) 12.8.0"
+put dev/kvm "243 1"
+says plan/new-libvirt plan $GPU --strict --format libvirt
+put usr/sbin/virtqemud.version "virtqemud (libvirt) 9.0.0"
+check "what libvirt lacks is nothing to QEMU" cohgpu plan $GPU --strict --format qemu
+gone usr/sbin
+
 says plan/size-no-number plan $GPU --ram lots
 says plan/size-overflow plan $GPU --ram 99999999999T
 says plan/size-empty plan $GPU --memory 0

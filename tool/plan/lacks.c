@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What a plan takes and is not here: in the installed emulator and libvirt, on this host, in the
+ * GPUs' groups. It may all be there where the VM is to run, so that a plan is printed all the same.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/emulator.h"
+#include "core/libvirt.h"
+#include "core/out.h"
+#include "core/sys.h"
+#include "doctor/doctor.h"
+#include "plan/plan.h"
+
+/* What of the parts from first to last the installed program has not. */
+static unsigned int lacks_parts(struct json_object *missing, const char *program,
+				unsigned int version, const struct program_part *part, size_t count,
+				bool quiet)
+{
+	struct json_object *one;
+	unsigned int lacking = 0;
+
+	for (; count--; part++) {
+		bool over = part->until && version >= part->until;
+		unsigned int when = over ? part->until : part->since;
+
+		if (version >= part->since && !over)
+			continue;
+		one = json_object_new_object();
+		out_text(one, "part", part->name);
+		out_text(one, "without", part->without);
+		json_object_array_add(missing, one);
+		lacking++;
+		if (!quiet)
+			fprintf(stderr, "note: %s %u.%u here; %u.%u %s %s. Without it: %s\n",
+				program, version / 100, version % 100, when / 100, when % 100,
+				over ? "dropped" : "has", part->name, part->without);
+	}
+	return lacking;
+}
+
+/* All of it is said, since it is one upgrade. */
+static unsigned int lacks_emulator(struct json_object *object, const struct plan *plan, bool quiet)
+{
+	struct json_object *missing = out_array(object, "emulator_lacks");
+	bool power = plan->family == GPU_NVLINK2;
+	const char *path = power ? EMULATOR_POWER : EMULATOR;
+	unsigned int version = emulator_version(path), count = 0;
+
+	if (!version) {
+		if (!quiet)
+			fprintf(stderr, "note: no %s here, its version was not looked at\n", path);
+		return 0;
+	}
+	for (size_t i = power ? PARTS_VIRT : 0; i < (power ? PARTS : PARTS_VIRT); i++)
+		if (i != PART_MMIO_SIZE || plan->window > PLAN_MIN_WINDOW)
+			count +=
+				lacks_parts(missing, "QEMU", version, &emulator_parts[i], 1, quiet);
+	return count;
+}
+
+/* V100s take nothing of libvirt that is not old. */
+static unsigned int lacks_libvirt(struct json_object *object, const struct plan *plan, bool quiet)
+{
+	struct json_object *missing = out_array(object, "libvirt_lacks");
+	unsigned int version = plan->family == GPU_GRACE ? libvirt_version() : 0;
+
+	if (version)
+		return lacks_parts(missing, "libvirt", version, libvirt_parts, LIBVIRT_PARTS,
+				   quiet);
+	if (!quiet && plan->family == GPU_GRACE)
+		fprintf(stderr, "note: no libvirt here, its version was not looked at\n");
+	return 0;
+}
+
+/* The host's own limit, as KVM says it; of a machine without KVM there is none to say. */
+static unsigned int lacks_width(struct json_object *object, const struct plan *plan, bool quiet)
+{
+	int width = machine_guest_bits();
+
+	out_object(object, "host_address_bits", width > 0 ? json_object_new_int(width) : NULL);
+	if (width <= 0 || plan->bits <= (unsigned int)width)
+		return 0;
+	if (!quiet)
+		fprintf(stderr,
+			"note: %u bits of guest addresses are wanted, KVM has %d here. "
+			"Fewer GPUs in one VM need fewer\n",
+			plan->bits, width);
+	return 1;
+}
+
+/* libvirt and KubeVirt find it by themselves. */
+static unsigned int lacks_firmware(struct json_object *object, const struct plan *plan, bool quiet)
+{
+	bool installed = true;
+	const char *path = plan->family == GPU_GRACE ? emulator_firmware(&installed) : NULL;
+
+	out_text(object, "firmware", path);
+	if (!installed && !quiet)
+		fprintf(stderr, "note: no UEFI for the VM here: qemu-efi-aarch64 of Debian, "
+				"edk2-aarch64 of Fedora\n");
+	return !installed;
+}
+
+/* How many GPUs have links that this host's kernel cannot give to a VM. */
+static unsigned int lacks_links(const struct plan *plan, bool quiet)
+{
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct gpu *gpu = plan->gpu[i].gpu;
+
+		if (gpu->bridges == gpu->links)
+			continue;
+		count++;
+		if (!quiet)
+			fprintf(stderr,
+				"note: %d of %d NVLink bridges of %s are PCI functions here. "
+				"Without all of them: its driver does not bring NVLink up\n",
+				gpu->bridges, gpu->links, gpu->address);
+	}
+	return count;
+}
+
+/* A port is nobody's; what is planned is not left out. */
+static bool is_left_out(const struct plan *plan, const char *address)
+{
+	for (size_t i = 0; i < plan->count; i++)
+		if (gpu_includes(plan->gpu[i].gpu, address))
+			return false;
+	return !group_is_port(address);
+}
+
+/* The first GPU of a group speaks for it. */
+static bool is_first_of_group(const struct plan *plan, size_t i)
+{
+	for (size_t before = 0; before < i; before++)
+		if (plan->gpu[before].gpu->group == plan->gpu[i].gpu->group)
+			return false;
+	return true;
+}
+
+/* Members of a GPU's group that the plan does not have; NULL: none. */
+static struct json_object *left_out(const struct plan *plan, int group)
+{
+	struct json_object *addresses = json_object_new_array();
+	char **names = group_members(group);
+
+	for (char **name = names; name && *name; name++)
+		if (is_left_out(plan, *name))
+			json_object_array_add(addresses, json_object_new_string(*name));
+	sys_names_free(names);
+	if (json_object_array_length(addresses))
+		return addresses;
+	json_object_put(addresses);
+	return NULL;
+}
+
+/* VFIO gives groups, not devices: how many are given in part. */
+static unsigned int lacks_groups(struct json_object *object, const struct plan *plan, bool quiet)
+{
+	struct json_object *left = out_array(object, "left_out"), *one, *addresses;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		int group = plan->gpu[i].gpu->group;
+
+		addresses = is_first_of_group(plan, i) ? left_out(plan, group) : NULL;
+		if (!addresses)
+			continue;
+		one = json_object_new_object();
+		out_number(one, "iommu_group", group);
+		out_object(one, "addresses", addresses);
+		json_object_array_add(left, one);
+		if (quiet)
+			continue;
+		fprintf(stderr,
+			"note: IOMMU group %d is one VM's as a whole. Left out here:", group);
+		for (size_t n = 0; n < json_object_array_length(addresses); n++)
+			fprintf(stderr, " %s",
+				json_object_get_string(json_object_array_get_idx(addresses, n)));
+		fprintf(stderr, ". They have to go along: plan all GPUs of the group together, or "
+				"leave these to nobody, without a driver of the host's\n");
+	}
+	return json_object_array_length(left);
+}
+
+/* What the VM needs of this host, which may not be where it is to run. */
+static unsigned int lacks_host(struct json_object *object, const struct plan *plan, bool quiet)
+{
+	static const struct {
+		const char *file, *without;
+		bool power; /* on POWER too */
+	} parts[] = {
+		{"/dev/kvm", "the VM does not start: load kvm, or run it elsewhere", true},
+		{"/dev/iommu", "QEMU has no iommufd: modprobe iommufd, CONFIG_IOMMUFD", false},
+	};
+	struct json_object *missing = out_array(object, "host_lacks");
+	unsigned int count = 0, lacking;
+
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
+		if (sys_exists(parts[i].file) || (plan->family == GPU_NVLINK2 && !parts[i].power))
+			continue;
+		json_object_array_add(missing, json_object_new_string(parts[i].file));
+		count++;
+		if (!quiet)
+			fprintf(stderr, "note: no %s here. Without it: %s\n", parts[i].file,
+				parts[i].without);
+	}
+	lacking = lacks_links(plan, quiet);
+	if (lacking)
+		json_object_array_add(missing, json_object_new_string("NVLink bridges"));
+	return count + lacking;
+}
+
+unsigned int plan_lacks(struct json_object *object, const struct plan *plan, const char *format,
+			bool quiet)
+{
+	bool libvirt = !strcmp(format, "libvirt"), qemu = !strcmp(format, "qemu");
+	unsigned int lacks = lacks_emulator(object, plan, quiet), of_libvirt;
+
+	of_libvirt = lacks_libvirt(object, plan, quiet || !libvirt);
+	lacks += libvirt ? of_libvirt : 0;
+	lacks += lacks_width(object, plan, quiet);
+	lacks += lacks_firmware(object, plan, quiet || !qemu);
+	lacks += lacks_host(object, plan, quiet);
+	lacks += lacks_groups(object, plan, quiet);
+	return lacks;
+}
