@@ -66,6 +66,43 @@ killed() {
 	[ "$last" -ge 9 ]
 }
 
+# interrupted BEFORE TARGET: by SIGINT, at each of the same steps. It puts all back by itself,
+# unless that came after the last change.
+interrupted() {
+	owner "$1" || return 1
+	state >/tmp/before
+	undone=0 at=1
+	while with_steps KERNEL_AT=$at KERNEL_FATE=int cohgpu bind "$GPU" --driver "$2" || [ $? = 2 ]; do
+		if same_state; then
+			undone=$((undone + 1))
+		else
+			bound_to "$2" && cohgpu restore "$GPU" || return 1
+			same_state || { echo "step $at" && return 1; }
+		fi
+		at=$((at + 1))
+		[ $at -le "$last" ] || break
+	done
+	echo "$undone of $last steps undone"
+	[ $at -gt "$last" ] && [ "$undone" -ge 4 ]
+}
+
+# restore_killed BEFORE TARGET: at each of restore's steps, which is then repeated.
+restore_killed() {
+	owner "$1" || return 1
+	state >/tmp/before
+	at=1
+	while cohgpu bind "$GPU" --driver "$2" || return 1; do
+		with_steps KERNEL_STEPS=/tmp/steps KERNEL_AT=$at KERNEL_FATE=kill cohgpu restore "$GPU"
+		status=$?
+		[ $status = 0 ] || cohgpu restore "$GPU" || [ $? = 77 ] || return 1
+		same_state || { echo "step $at" && return 1; }
+		[ $status = 137 ] || break
+		at=$((at + 1))
+	done
+	echo "$(cat /tmp/steps) steps"
+	[ "$status" = 0 ] && [ $at -gt "$(cat /tmp/steps)" ] && [ $at -gt 4 ]
+}
+
 # with_steps VARIABLE=VALUE... COMMAND...
 with_steps() {
 	env LD_PRELOAD=/lib/cli/steps.so KERNEL_LIVE=1 "$@"
@@ -90,10 +127,13 @@ copied() {
 watched() {
 	words=$1 interval=$2
 	shift 2
-	cohgpu watch --interval "$interval" --count 1 --for 30 >/tmp/watch 2>/tmp/watch.err &
+	cohgpu watch --interval "$interval" --for 30 >/tmp/watch 2>/tmp/watch.err &
 	watcher=$!
 	while ! grep -q ^watching /tmp/watch.err; do sleep 0.1; done
 	"$@" >/dev/null 2>&1
+	# What else happens may be told first: it wakes up before it is reset.
+	until grep -q "$GPU $words" /tmp/watch || ! kill -0 $watcher; do sleep 0.1; done
+	kill $watcher
 	wait $watcher
 	cat /tmp/watch /tmp/watch.err
 	grep -q "$GPU $words" /tmp/watch
@@ -302,6 +342,9 @@ for before in $GRACE vfio-pci; do
 		check "restore" cohgpu restore "$GPU"
 		check "all is as before" same_state
 		check "killed at every step: $before to $target" killed "$before" "$target"
+		ours || continue
+		check "interrupted at every step: $before to $target" interrupted "$before" "$target"
+		check "restore killed at every step: $before to $target" restore_killed "$before" "$target"
 	done
 done
 check "a driver is loaded after all checks" loads_late
