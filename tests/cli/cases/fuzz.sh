@@ -60,20 +60,40 @@ fuzz_tree() {
 	export COHGPU_SYSROOT=$T FUZZ_FILES=$WORK/files FUZZ_DOMAIN=$WORK/domain.xml
 }
 
-# Each file as it is.
+# damaged_file FILE HOW: what is left of it, under its name.
+damaged_file() {
+	local name=${1#"$T"/}
+	[[ $1 != "$WORK/domain.xml" ]] || name=domain
+	echo "$name"
+	case $2 in
+	whole) head -c 4096 "$1" ;;
+	half) head -c $(($(stat -c %s "$1") / 2)) "$1" ;;
+	odd) echo 7 ;;
+	huge) echo 0xffffffffffffffff ;;
+	esac
+}
+
+# Each file as it is, and each with each that is in the same folder, both damaged alike.
 seeds_of_tree() {
-	local file n=0
+	local file n=0 other how
 	{
 		echo "$WORK/domain.xml"
 		find "$T" -type f -size -64k | LC_ALL=C sort | head -n 200
 	} >"$WORK/files"
 	while IFS= read -r file; do
-		[[ $n != 0 ]] || file=domain
-		{
-			echo "${file#"$T"/}"
-			head -c 4096 "${file/#domain/$WORK/domain.xml}"
-		} >"$WORK/seeds/$n"
+		damaged_file "$file" whole >"$WORK/seeds/$n"
 		n=$((n + 1))
+		while IFS= read -r other; do
+			[[ ${other%/*} == "${file%/*}" && $other > $file ]] || continue
+			for how in half odd huge; do
+				{
+					damaged_file "$file" $how
+					printf '\n====\n'
+					damaged_file "$other" $how
+				} >"$WORK/seeds/$n"
+				n=$((n + 1))
+			done
+		done <"$WORK/files"
 	done <"$WORK/files"
 }
 
@@ -82,9 +102,8 @@ whole_guest() {
 	process 900 qemu-system-aar /dev/vfio/3
 	process 901 nvidia-persiste /dev/nvidia0
 	unit 901 system.slice/nvidia-persistenced.service
-	put $DEV/coherent_memory/state present
+	memory_of $GPU $((95 * GIB)) $GIB 0x420000000000
 	put $DEV/coherent_memory/ready failed
-	put $DEV/coherent_memory/usemem_length $((95 * GIB))
 	put dev/kmsg "$(not_ready_line $GPU)"
 	put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
 	put run/cohgpu/$GPU.json '{"version": 1, "address": "'$GPU'", "gpu": "'$GPU'", "driver": "nvidia", "step": "done"}'
@@ -116,6 +135,7 @@ probed() {
 fuzz_run() {
 	local name=$1 program=$2 runs=$3 options=() seeds=("$WORK/seeds")
 	[[ ! -d $FUZZ/corpus/$name ]] || seeds+=("$FUZZ/corpus/$name")
+	[[ $name != tree && $name != power ]] || options+=(-dict="$FUZZ/tree.dict")
 	[[ $name != domain ]] || options+=(-dict="$FUZZ/domain.dict" -max_len=8192)
 	timeout 900 "$program" -runs=$runs -seed=1 -timeout=20 -max_total_time=${FUZZ_SECONDS:-120} -print_final_stats=1 -close_fd_mask=0 \
 		"${options[@]}" -artifact_prefix="$4/$name-" "${seeds[@]}" >/dev/null 2>"$WORK/fuzz.err" ||

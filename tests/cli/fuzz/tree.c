@@ -3,7 +3,8 @@
  * Any content of any file: the first line of an input names a file of the tree in COHGPU_SYSROOT,
  * or "domain", the rest becomes what it holds; then the reading verbs run. They may say what they
  * like, but with a status that is one of theirs, and without a crash. A line that is no name stands
- * for some file, so that a mutation is not wasted.
+ * for some file, so that a mutation is not wasted. After a line "====" there may be a second file:
+ * of many a fault the one is no use without the other.
  *
  * FUZZ_FILES names the list of files, a line each; the first one is the domain.
  */
@@ -22,6 +23,7 @@
 #include "core/verbs.h"
 
 #define FILES 256
+#define MARK  "\n====\n"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -162,20 +164,46 @@ static void bind_and_back(void)
 	gpu_free(&set);
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
-	static char before[1 << 20];
-	const uint8_t *content = memchr(data, '\n', size);
+/* One file, and what to put back. */
+struct damage {
 	const char *path;
+	char before[1 << 20];
 	size_t length;
+};
+
+/* False when there is no line to name a file. */
+static bool damage_do(struct damage *d, const uint8_t *data, size_t size)
+{
+	const uint8_t *content = memchr(data, '\n', size);
 
 	if (!content)
+		return false;
+	d->path = file_of((const char *)data, content++ - data);
+	memcpy(d->before, read_all(d->path, &d->length), sizeof(d->before));
+	write_all(d->path, content, size - (content - data));
+	return true;
+}
+
+static void damage_undo(const struct damage *d)
+{
+	write_all(d->path, d->before, d->length);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static struct damage one, other;
+	const uint8_t *mark = memmem(data, size, MARK, strlen(MARK));
+	size_t first = mark ? (size_t)(mark - data) : size;
+	bool both;
+
+	if (!damage_do(&one, data, first))
 		return -1;
-	path = file_of((const char *)data, content++ - data);
-	memcpy(before, read_all(path, &length), sizeof(before));
-	write_all(path, content, size - (content - data));
+	both = mark && damage_do(&other, mark + strlen(MARK), size - first - strlen(MARK));
 	run_all();
 	bind_and_back();
-	write_all(path, before, length);
+	/* They may be the same file. */
+	if (both)
+		damage_undo(&other);
+	damage_undo(&one);
 	return 0;
 }
