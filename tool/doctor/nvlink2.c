@@ -18,14 +18,19 @@ const char *const nvlink2_symbols[] = {
 int nvlink2_has_symbol(const char *name)
 {
 	FILE *file = fopen(sys_path(SYMBOLS), "re");
-	char *line = NULL, type, symbol[128];
+	char *line = NULL, type, symbol[128], module[64];
 	size_t size = 0;
-	int found = file ? 0 : -1;
+	int found = file ? 0 : -1, words;
 
-	/* Modules bring symbols, too. Of a local one nobody can make use. */
-	while (found == 0 && getline(&line, &size, file) > 0)
-		found = sscanf(line, "%*x %c %127s", &type, symbol) == 2 && type == 'T' &&
-			!strcmp(symbol, name);
+	/*
+	 * A function of the kernel's that is local, 't', nobody can make use of. Of a module's all
+	 * are shown so that are exported to GPL modules only.
+	 */
+	while (found == 0 && getline(&line, &size, file) > 0) {
+		words = sscanf(line, "%*x %c %127s %63s", &type, symbol, module);
+		found = words >= 2 && !strcmp(symbol, name) &&
+			(type == 'T' || (type == 't' && words == 3));
+	}
 	free(line);
 	if (file)
 		fclose(file);

@@ -365,7 +365,8 @@ spoil_v100 bridge-group no-group SKIP gone $V100/iommu_group
 spoil_v100 guest-mapping today FAIL symbols
 spoil_v100 guest-mapping half FAIL symbols "T pnv_npu2_map_lpar_dev"
 spoil_v100 guest-mapping local FAIL symbols "t pnv_npu2_map_lpar_dev" "T pnv_npu2_unmap_lpar_dev"
-spoil_v100 guest-mapping module PASS symbols "T pnv_npu2_map_lpar_dev	[npu]" "T pnv_npu2_unmap_lpar_dev	[npu]"
+spoil_v100 guest-mapping module PASS symbols "t pnv_npu2_map_lpar_dev	[npu]" "T pnv_npu2_unmap_lpar_dev	[npu]"
+spoil_v100 guest-mapping data FAIL symbols "r pnv_npu2_map_lpar_dev	[npu]" "T pnv_npu2_unmap_lpar_dev"
 spoil_v100 guest-mapping unreadable SKIP gone proc/kallsyms
 spoil_v100 reset none FAIL gone $V100/reset_method
 broken_v100() {
