@@ -12,12 +12,6 @@
 #define DRIVERS "/sys/bus/pci/drivers"
 #define PROBE	"/sys/bus/pci/drivers_probe"
 
-static void driver_of(char *buf, size_t size, const char *address)
-{
-	if (sys_link(buf, size, DEVICES "/%s/driver", address))
-		buf[0] = 0;
-}
-
 /* One that cannot be read is no driver's name, and not none either. */
 static int override_of(char *buf, size_t size, const char *address)
 {
@@ -111,7 +105,7 @@ static int member_bind(struct bind_member *m, bool dry, bind_step_fn step)
 		return EXIT_FAILED;
 	if (dry)
 		return EXIT_OK;
-	driver_of(now, sizeof(now), address);
+	gpu_driver_of(now, sizeof(now), address);
 	if (!strcmp(now, target))
 		return EXIT_OK;
 	complain(address, "bind", "%s did not take it", target);
@@ -144,7 +138,7 @@ static int member_read(struct bind_member *m)
 	const char *address = r->address;
 	int ret = record_read(&old, address);
 
-	driver_of(m->now, sizeof(m->now), address);
+	gpu_driver_of(m->now, sizeof(m->now), address);
 	m->rule = rule_read(address);
 	/* What does not fit into a record could not be put back. */
 	if (override_of(m->now_override, sizeof(m->now_override), address)) {
@@ -247,7 +241,7 @@ static int undo_driver(const struct bind_record *r, bool dry, bind_step_fn step)
 	bool any = !strcmp(r->driver, "?");
 	char now[64], override[64], path[160];
 
-	driver_of(now, sizeof(now), address);
+	gpu_driver_of(now, sizeof(now), address);
 	override_of(override, sizeof(override), address);
 	if (strcmp(override, r->driver_override) &&
 	    step_override(address, r->driver_override, dry, step))
@@ -361,7 +355,7 @@ static int undo_check(const struct gpu *gpu, const char *address)
 	struct bind_record record;
 	char now[64];
 
-	driver_of(now, sizeof(now), address);
+	gpu_driver_of(now, sizeof(now), address);
 	if (undo_record(&record, gpu, address) || !strcmp(now, record.driver))
 		return EXIT_OK;
 	if (strcmp(address, gpu->address) && !gpu_is_vfio_driver(now))

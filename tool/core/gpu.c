@@ -43,6 +43,11 @@ bool gpu_is_vfio_driver(const char *driver)
 	       strstr(driver, "-vfio-pci");
 }
 
+void gpu_driver_of(char *buf, size_t size, const char *address)
+{
+	sys_link(buf, size, GPU_DEVICES "/%s/driver", address);
+}
+
 bool gpu_group_may_come(const struct gpu *gpu)
 {
 	char **iommus = sys_names("/sys/class/iommu");
@@ -180,7 +185,7 @@ static bool gpu_read(struct gpu *gpu, const char *address, struct pci_access *na
 	gpu->model = gpu_model(gpu_number(gpu, "vendor"), gpu_number(gpu, "device"));
 	if (!gpu->model || !gpu_is_coherent(gpu))
 		return false;
-	sys_link(gpu->driver, sizeof(gpu->driver), "%s", gpu_file(gpu, "driver"));
+	gpu_driver_of(gpu->driver, sizeof(gpu->driver), gpu->address);
 	/* -1 is what the kernel says for none, and what strtoull makes of it. */
 	gpu->numa_node = sys_u64(&node, "%s", gpu_file(gpu, "numa_node")) ? -1 : (int)node;
 	sys_line(gpu->power_state, sizeof(gpu->power_state), "%s", gpu_file(gpu, "power_state"));
@@ -196,7 +201,7 @@ bool gpu_refresh(struct gpu *gpu)
 {
 	if (!sys_exists(gpu_file(gpu, "vendor")))
 		return false;
-	sys_link(gpu->driver, sizeof(gpu->driver), "%s", gpu_file(gpu, "driver"));
+	gpu_driver_of(gpu->driver, sizeof(gpu->driver), gpu->address);
 	sys_line(gpu->power_state, sizeof(gpu->power_state), "%s", gpu_file(gpu, "power_state"));
 	memset(&gpu->memory, 0, sizeof(gpu->memory));
 	gpu_read_memory(gpu);

@@ -93,6 +93,8 @@ bool gpu_parse_address(const char *text, int *domain, int *bus, int *slot, int *
 /* A sysfs path of the GPU. */
 const char *gpu_file(const struct gpu *gpu, const char *name);
 bool gpu_is_vfio_driver(const char *driver);
+/* Of any PCI function; "" none. */
+void gpu_driver_of(char *buf, size_t size, const char *address);
 /*
  * In no IOMMU group, and yet it may be: some kernels (arm64's) give a function its group when its
  * first driver is bound.

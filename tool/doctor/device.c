@@ -140,7 +140,7 @@ void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient 
 /* What VFIO puts up with in a group that it gives away: drivers that leave DMA to others. */
 static bool is_viable(const char *driver)
 {
-	return gpu_is_vfio_driver(driver) || !strcmp(driver, "pcieport") ||
+	return !driver[0] || gpu_is_vfio_driver(driver) || !strcmp(driver, "pcieport") ||
 	       !strcmp(driver, "pci-stub");
 }
 
@@ -154,13 +154,13 @@ void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct pa
 		finding(f, VERDICT_SKIP, "in no IOMMU group");
 	else
 		finding(f, VERDICT_PASS, "nothing in it that the host uses");
-	for (char **name = names; name && *name; name++)
-		if (!gpu_includes(gpu, *name) &&
-		    !sys_link(driver, sizeof(driver), "/sys/bus/pci/devices/%s/driver", *name) &&
-		    !is_viable(driver))
+	for (char **name = names; name && *name; name++) {
+		gpu_driver_of(driver, sizeof(driver), *name);
+		if (!gpu_includes(gpu, *name) && !is_viable(driver))
 			finding(f, VERDICT_FAIL,
 				"group %d has also %s, which the host uses, with %s", gpu->group,
 				*name, driver);
+	}
 	sys_names_free(names);
 }
 

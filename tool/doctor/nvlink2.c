@@ -78,9 +78,7 @@ void check_bridges(struct finding *f, const struct gpu *gpu, const struct patien
 	}
 	finding(f, VERDICT_PASS, "%d, %s", gpu->bridges, given ? "all of them VFIO's" : "all free");
 	for (int i = 0; i < gpu->bridges; i++) {
-		if (sys_link(driver, sizeof(driver), "/sys/bus/pci/devices/%s/driver",
-			     gpu->bridge[i]))
-			driver[0] = 0;
+		gpu_driver_of(driver, sizeof(driver), gpu->bridge[i]);
 		if (driver[0] && !gpu_is_vfio_driver(driver))
 			finding(f, given ? VERDICT_FAIL : VERDICT_WARN, "the host uses %s, with %s",
 				gpu->bridge[i], driver);

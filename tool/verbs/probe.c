@@ -225,7 +225,7 @@ static int probe_function(struct json_object *functions, const struct gpu *gpu, 
 	if (status)
 		return status;
 	one = json_object_new_object();
-	sys_link(driver, sizeof(driver), "/sys/bus/pci/devices/%s/driver", address);
+	gpu_driver_of(driver, sizeof(driver), address);
 	out_text(one, "address", address);
 	out_text(one, "driver", driver);
 	out_text(one, "opened_by", c.by);
