@@ -5,7 +5,7 @@
 # make check-guests   every QEMU and kernel that guests are run with
 # make check-packages   the packages, in a fresh Debian 12 and 13: ten minutes
 # make bench      our driver against the kernel's own, instruction by instruction: docs/performance.md
-# make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them
+# make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them, "device" for the one in a VM
 # make mutants    every planted bug, in unit tests and VMs: which must see it
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
 # make tool       build/tool/cohgpu, the operators' command
