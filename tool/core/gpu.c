@@ -117,11 +117,7 @@ static void gpu_read_bars(struct gpu *gpu)
 
 static void gpu_read_group(struct gpu *gpu)
 {
-	char name[32];
-
-	gpu->group = -1;
-	if (!sys_link(name, sizeof(name), "%s", gpu_file(gpu, "iommu_group")))
-		gpu->group = atoi(name);
+	gpu->group = group_of(gpu->address);
 	if (gpu->group >= 0)
 		sys_line(gpu->group_type, sizeof(gpu->group_type),
 			 "/sys/kernel/iommu_groups/%d/type", gpu->group);

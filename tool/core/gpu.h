@@ -123,7 +123,9 @@ bool alias_best_in(char *text, const struct alias_id *id, char *module, size_t s
 void firmware_read_links(struct gpu *gpu);
 void firmware_read_memory(struct gpu *gpu);
 
-/* group.c: the addresses of those in an IOMMU group, as sys_names() has its names. */
+/* group.c: the IOMMU group of a function; -1: none. */
+int group_of(const char *address);
+/* The addresses of those in a group, as sys_names() has its names. */
 char **group_members(int group);
 /* A port or a switch, which is nobody's to be given. */
 bool group_is_port(const char *address);

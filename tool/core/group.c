@@ -6,12 +6,22 @@
  * all their bridges, since they are linked to each other, too.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/gpu.h"
 #include "core/sys.h"
 
 #define CLASS_PCI_BRIDGE 0x0604
+
+int group_of(const char *address)
+{
+	char name[32];
+
+	if (sys_link(name, sizeof(name), "/sys/bus/pci/devices/%.15s/iommu_group", address))
+		return -1;
+	return atoi(name);
+}
 
 char **group_members(int group)
 {

@@ -90,8 +90,6 @@ void check_bridges(struct finding *f, const struct gpu *gpu, const struct patien
 /* QEMU gives the guest a group's registers with the group's host bridge. */
 void check_bridge_group(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
-	char group[32];
-
 	(void)p;
 	if (gpu->group < 0 || !gpu->bridges) {
 		finding(f, VERDICT_SKIP,
@@ -100,12 +98,13 @@ void check_bridge_group(struct finding *f, const struct gpu *gpu, const struct p
 	}
 	finding(f, VERDICT_PASS, "%d, all in group %d", gpu->bridges, gpu->group);
 	for (int i = 0; i < gpu->bridges; i++) {
-		if (sys_link(group, sizeof(group), "/sys/bus/pci/devices/%s/iommu_group",
-			     gpu->bridge[i]))
+		int group = group_of(gpu->bridge[i]);
+
+		if (group < 0)
 			finding(f, VERDICT_FAIL, "%s is in no group, the GPU in group %d",
 				gpu->bridge[i], gpu->group);
-		else if (strtol(group, NULL, 10) != gpu->group)
-			finding(f, VERDICT_FAIL, "%s is in group %s, the GPU in group %d",
+		else if (group != gpu->group)
+			finding(f, VERDICT_FAIL, "%s is in group %d, the GPU in group %d",
 				gpu->bridge[i], group, gpu->group);
 	}
 }

@@ -103,6 +103,15 @@ static unsigned int lacks_firmware(struct json_object *object, const struct plan
 	return !installed;
 }
 
+/* A bridge that is not in its GPU's group; NULL: none. */
+static const char *bridge_apart(const struct gpu *gpu)
+{
+	for (int i = 0; i < gpu->bridges; i++)
+		if (gpu->group >= 0 && group_of(gpu->bridge[i]) != gpu->group)
+			return gpu->bridge[i];
+	return NULL;
+}
+
 /* How many GPUs have links that this host's kernel cannot give to a VM. */
 static unsigned int lacks_links(const struct plan *plan, bool quiet)
 {
@@ -110,11 +119,17 @@ static unsigned int lacks_links(const struct plan *plan, bool quiet)
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct gpu *gpu = plan->gpu[i].gpu;
+		const char *apart = bridge_apart(gpu);
 
-		if (gpu->bridges == gpu->links)
+		if (gpu->bridges == gpu->links && !apart)
 			continue;
 		count++;
-		if (!quiet)
+		if (apart && !quiet)
+			fprintf(stderr,
+				"note: %s is not in IOMMU group %d, as its GPU is. Without that: "
+				"QEMU does not give the guest their links\n",
+				apart, gpu->group);
+		if (gpu->bridges < gpu->links && !quiet)
 			fprintf(stderr,
 				"note: %d of %d NVLink bridges of %s are PCI functions here. "
 				"Without all of them: its driver does not bring NVLink up\n",

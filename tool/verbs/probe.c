@@ -302,16 +302,6 @@ static void print_function(struct json_object *one)
 	out_table(regions, probe_columns, sizeof(probe_columns) / sizeof(*probe_columns));
 }
 
-/* A bridge is in a group of its own, or in the GPU's. */
-static int group_of(const char *address, int otherwise)
-{
-	char name[32];
-
-	if (sys_link(name, sizeof(name), "/sys/bus/pci/devices/%s/iommu_group", address))
-		return otherwise;
-	return strtol(name, NULL, 10);
-}
-
 int run_probe(const struct call *call)
 {
 	struct json_object *object = out_new(call), *functions = out_array(object, "functions");
@@ -327,7 +317,7 @@ int run_probe(const struct call *call)
 		status = probe_function(functions, gpu, gpu->address, gpu->group, by);
 		for (int b = 0; b < gpu->bridges && !status; b++)
 			status = probe_function(functions, gpu, gpu->bridge[b],
-						group_of(gpu->bridge[b], gpu->group), by);
+						group_of(gpu->bridge[b]), by);
 	}
 	if (call_has(call, OPT_JSON))
 		out_json(object);

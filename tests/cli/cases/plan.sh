@@ -120,6 +120,10 @@ put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.22"
 says plan/v100-right-emulator plan all --strict
 grace_gpu $GPU 0x2342 3 smmu3.1 $((95 * GIB)) $GIB
 says plan/v100-and-gh200 plan all
+tree v100-apart v100
+put dev/kvm ""
+group_of 0006:00:00.1 7 iommu-npu7
+says plan/v100-bridge-apart plan all --strict
 # One host bridge for each group, with all that is in it.
 tree ac922 ac922
 says plan/v100-four plan all
