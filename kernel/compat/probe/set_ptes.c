@@ -9,6 +9,9 @@
 #if !defined(CONFIG_ARM64) && !defined(CONFIG_X86_64)
 #error set_ptes() may need what is not exported
 #endif
+#if defined(CONFIG_ARM64) && defined(CONFIG_DEBUG_VM)
+#error its checks do: pgattr_change_is_safe()
+#endif
 #ifndef pte_pgprot
 #error what an entry allows cannot be told
 #endif
