@@ -126,11 +126,11 @@ static void unmap(void)
 		munmap(mapping, 64 * MiB);
 }
 
-/* Askew: a huge entry needs no page table. */
+/* Askew, as a huge entry needs no page table, and in none that others have made. */
 static void mapped(void)
 {
 	open_still();
-	mapping = vfio_map_aligned(&gpu.vfio, VFIO_USEMEM, 0, 64 * MiB, 2 * MiB,
+	mapping = vfio_map_aligned(&gpu.vfio, VFIO_USEMEM, 0, 64 * MiB, GiB,
 				   (size_t)sysconf(_SC_PAGESIZE));
 }
 
