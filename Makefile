@@ -6,6 +6,7 @@
 # make check-packages   the packages, in a fresh Debian 12 and 13: ten minutes
 # make bench      our driver against the kernel's own, instruction by instruction: docs/performance.md
 # make fuzz       the fuzzers, until interrupted; PARTS="span ready" for some of them, "device" for the one in a VM
+# make coverage   lines and branches of kernel/ that the tests run; compiles a kernel that counts, once
 # make mutants    every planted bug, in unit tests and VMs: which must see it
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
 # make tool       build/tool/cohgpu, the operators' command
@@ -17,7 +18,7 @@
 
 # make help       this
 
-.PHONY: help demo check check-all check-guests check-packages bench fuzz mutants modules tool install uninstall deb setup fetch format clean
+.PHONY: help demo check check-all check-guests check-packages bench fuzz coverage mutants modules tool install uninstall deb setup fetch format clean
 
 help:
 	@sed -n 's/^# \(make\|  *P\)/\1/p' Makefile
@@ -46,6 +47,9 @@ mutants: setup
 
 fuzz: setup
 	@verify/fuzz/run forever $(PARTS)
+
+coverage: setup
+	@verify/coverage
 
 modules:
 	@$(MAKE) --no-print-directory -C kernel modules $(if $(KDIR),KDIR="$(abspath $(KDIR))") \
