@@ -39,6 +39,9 @@ static vm_fault_t coherent_mmap_insert_huge(struct vm_fault *vmf,\
 }\
 
 
+# Here set_ptes() checks what it does by what modules cannot have.
+s/^#ifdef CONFIG_ARM64$/#if defined(CONFIG_ARM64) \&\& !defined(CONFIG_DEBUG_VM)/
+
 # Operations of a device.
 s/COMPAT_CORE_REGION_INFO\(/vfio_pci_ioctl_get_region_info(/
 s/^\tCOMPAT_OPS_REGION_INFO\((.*)\)$/\t.get_region_info_caps = \1,/
