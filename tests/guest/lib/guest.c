@@ -102,8 +102,16 @@ static void guest_function(struct guest_argv *a, const char *bdf, const char *mo
 /* The first GPU is the root complex's own function, the next is behind a port, as libvirt has it. */
 static void guest_devices(struct guest_argv *a, const struct guest *g)
 {
-	const char *more = g->vfio ? g->vfio : "";
-	const char *arch = getenv("COHGPU_ARCH");
+	const char *arch = getenv("COHGPU_ARCH"), *iommu = getenv("COHGPU_IOMMU");
+	const bool by_iommufd = iommu && !strcmp(iommu, "iommufd");
+	char more[64];
+
+	snprintf(more, sizeof(more), "%s%s", by_iommufd ? ",iommufd=iommufd0" : "",
+		 g->vfio ? g->vfio : "");
+	if (by_iommufd) {
+		pci_module_insert("iommufd");
+		guest_option(a, "-object", "iommufd,id=iommufd0");
+	}
 
 	/* POWER's host bridge has one bus, and functions in the order in which they are given. */
 	if (arch && !strcmp(arch, "ppc64le")) {
