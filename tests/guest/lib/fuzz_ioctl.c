@@ -111,7 +111,8 @@ static int fz_feature(const struct fz_device *d, const struct fz_op *op)
 	struct fz_arg a;
 
 	/* Sleep has a kind of its own, which the model follows. */
-	if (number >= 3 && number <= 5)
+	if (number >= VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY &&
+	    number <= VFIO_DEVICE_FEATURE_LOW_POWER_EXIT)
 		number = 10;
 	fz_arg(&a, op, sizeof(struct vfio_device_feature));
 	a.word[1] = number | (op->base & 7) << 16;

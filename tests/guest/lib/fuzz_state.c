@@ -6,10 +6,6 @@
 #include "fuzz.h"
 #include "ktap.h"
 
-#define FZ_SLEEP	 3
-#define FZ_SLEEP_TO_WAKE 4
-#define FZ_AWAKE	 5
-
 /* The function may say no, and then the fuzzer goes on. */
 static void fz_config_set16(const struct fz_device *d, unsigned int at, uint16_t bits,
 			    uint16_t mask)
@@ -23,16 +19,20 @@ static void fz_config_set16(const struct fz_device *d, unsigned int at, uint16_t
 
 static bool fz_low_power(struct fz_device *d, uint64_t value, struct fz_model *m)
 {
-	static const unsigned int features[] = {FZ_SLEEP, FZ_SLEEP, FZ_SLEEP_TO_WAKE, FZ_AWAKE};
+	static const unsigned int features[] = {VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY,
+						VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY,
+						VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP,
+						VFIO_DEVICE_FEATURE_LOW_POWER_EXIT};
 	unsigned int feature = features[value % 4];
-	uint32_t arg[4] = {feature == FZ_SLEEP_TO_WAKE ? sizeof(arg) : 8,
+	uint32_t arg[4] = {feature == VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY_WITH_WAKEUP ? sizeof(arg)
+										      : 8,
 			   VFIO_DEVICE_FEATURE_SET | feature, -1u, 0};
 
 	if (ioctl(d->vfio.fd, VFIO_DEVICE_FEATURE, arg))
 		return false;
-	d->slept = d->slept || feature != FZ_AWAKE;
+	d->slept = d->slept || feature != VFIO_DEVICE_FEATURE_LOW_POWER_EXIT;
 	if (m)
-		fz_model_asleep(m, feature != FZ_AWAKE);
+		fz_model_asleep(m, feature != VFIO_DEVICE_FEATURE_LOW_POWER_EXIT);
 	return true;
 }
 
@@ -65,7 +65,8 @@ bool fz_state(struct fz_device *d, const struct fz_op *op, struct fz_model *m)
 
 void fz_wake(struct fz_device *d)
 {
-	uint32_t awake[2] = {sizeof(awake), VFIO_DEVICE_FEATURE_SET | FZ_AWAKE};
+	uint32_t awake[2] = {sizeof(awake),
+			     VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_LOW_POWER_EXIT};
 
 	/* Whoever leaves low power makes the driver forget what it mapped. */
 	if (d->slept)

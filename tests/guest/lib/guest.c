@@ -102,8 +102,8 @@ static void guest_function(struct guest_argv *a, const char *bdf, const char *mo
 /* The first GPU is the root complex's own function, the next is behind a port, as libvirt has it. */
 static void guest_devices(struct guest_argv *a, const struct guest *g)
 {
-	const char *arch = getenv("COHGPU_ARCH"), *iommu = getenv("COHGPU_IOMMU");
-	const bool by_iommufd = iommu && !strcmp(iommu, "iommufd");
+	const char *arch = getenv("COHGPU_ARCH");
+	const bool by_iommufd = vfio_by_iommufd();
 	char more[64];
 
 	snprintf(more, sizeof(more), "%s%s", by_iommufd ? ",iommufd=iommufd0" : "",

@@ -112,11 +112,16 @@ static void vfio_regions(struct vfio_dev *v)
 		vfio_region_info(v, i, &v->region[i]);
 }
 
-int vfio_try_open(struct vfio_dev *v, const char *bdf)
+bool vfio_by_iommufd(void)
 {
 	const char *iommu = getenv("COHGPU_IOMMU");
-	int err =
-		iommu && !strcmp(iommu, "iommufd") ? iommufd_open(v, bdf) : vfio_group_open(v, bdf);
+
+	return iommu && !strcmp(iommu, "iommufd");
+}
+
+int vfio_try_open(struct vfio_dev *v, const char *bdf)
+{
+	int err = vfio_by_iommufd() ? iommufd_open(v, bdf) : vfio_group_open(v, bdf);
 
 	if (!err)
 		vfio_regions(v);
@@ -278,7 +283,7 @@ void vfio_cfg_set64(const struct vfio_dev *v, unsigned int off, uint64_t value)
 	vfio_cfg_set32(v, off + 4, (uint32_t)(value >> 32));
 }
 
-unsigned int vfio_cap(const struct vfio_dev *v, uint8_t id)
+unsigned int vfio_find_cap(const struct vfio_dev *v, uint8_t id)
 {
 	unsigned int pos = vfio_cfg8(v, PCI_CAPABILITY_LIST);
 
@@ -287,7 +292,16 @@ unsigned int vfio_cap(const struct vfio_dev *v, uint8_t id)
 			return pos;
 		pos = vfio_cfg8(v, pos + PCI_CAP_LIST_NEXT) & ~3u;
 	}
-	ktap_fail("%s: no PCI capability 0x%02x", v->bdf, id);
+	return 0;
+}
+
+unsigned int vfio_cap(const struct vfio_dev *v, uint8_t id)
+{
+	unsigned int pos = vfio_find_cap(v, id);
+
+	if (!pos)
+		ktap_fail("%s: no PCI capability 0x%02x", v->bdf, id);
+	return pos;
 }
 
 void vfio_memory_enable(const struct vfio_dev *v, bool on)

@@ -45,6 +45,7 @@ struct vfio_dev {
 	struct vfio_region region[VFIO_REGIONS]; /* zero where there is none */
 };
 
+bool vfio_by_iommufd(void);				/* COHGPU_IOMMU says so */
 int vfio_try_open(struct vfio_dev *v, const char *bdf); /* 0 or errno */
 void vfio_open(struct vfio_dev *v, const char *bdf);
 /* By the group, or the iommufd, of a function that is open; closed before it. */
@@ -72,7 +73,8 @@ uint64_t vfio_cfg64(const struct vfio_dev *v, unsigned int off);
 void vfio_cfg_set16(const struct vfio_dev *v, unsigned int off, uint16_t value);
 void vfio_cfg_set32(const struct vfio_dev *v, unsigned int off, uint32_t value);
 void vfio_cfg_set64(const struct vfio_dev *v, unsigned int off, uint64_t value);
-unsigned int vfio_cap(const struct vfio_dev *v, uint8_t id); /* offset; fails the case */
+unsigned int vfio_find_cap(const struct vfio_dev *v, uint8_t id); /* offset; 0: there is none */
+unsigned int vfio_cap(const struct vfio_dev *v, uint8_t id);	  /* offset; fails the case */
 void vfio_memory_enable(const struct vfio_dev *v, bool on);
 void vfio_power(const struct vfio_dev *v, unsigned int dstate);
 

@@ -84,18 +84,6 @@ static void fz_learn_window(int region, uint64_t length, uint64_t at)
 	w->size = device.vfio.region[region].size;
 }
 
-static unsigned int fz_cap(uint8_t id)
-{
-	unsigned int pos = vfio_cfg8(&device.vfio, PCI_CAPABILITY_LIST);
-
-	for (int i = 0; pos >= 0x40 && i < 48; i++) {
-		if (vfio_cfg8(&device.vfio, pos) == id)
-			return pos;
-		pos = vfio_cfg8(&device.vfio, pos + 1) & ~3u;
-	}
-	return 0;
-}
-
 /* usemem is half a GiB, resmem ends in the middle of a page. */
 static void fz_open_gh200(void)
 {
@@ -318,8 +306,8 @@ static void fz_worker(void *arg)
 
 	(void)arg;
 	fz_opens[ktap_arg()]();
-	device.pm = fz_cap(PCI_CAP_ID_PM);
-	device.express = fz_cap(PCI_CAP_ID_EXP);
+	device.pm = vfio_find_cap(&device.vfio, PCI_CAP_ID_PM);
+	device.express = vfio_find_cap(&device.vfio, PCI_CAP_ID_EXP);
 	model = fz_model_new(&device);
 	kcov_find_modules();
 	for (int i = 0; i < 2; i++)
