@@ -95,12 +95,60 @@ static void fits_exactly(void **state)
 	assert_int_equal(coherent_split(&in, &s), COHERENT_SPLIT_OK);
 }
 
+/* Each window has a BAR to fit in, the tail too; and one of 2^64 there is not. */
+static void bars(void **state)
+{
+	struct coherent_split_input in = input(GIB(4), MIB(2816), true);
+	struct coherent_split s = {.head.length = 77};
+
+	(void)state;
+	in.head_align = GIB(1);
+	in.bar_limit = GIB(2);
+	assert_int_equal(coherent_split(&in, &s), COHERENT_SPLIT_OK);
+	assert_int_equal(s.head.bar_size, GIB(1));
+	assert_int_equal(s.tail.bar_size, GIB(2));
+	s.head.length = 77;
+	in.bar_limit = GIB(1);
+	assert_int_equal(coherent_split(&in, &s), COHERENT_SPLIT_BAR);
+
+	in = input(0, (1ULL << 63) + 4096, false);
+	in.address_limit = UINT64_MAX;
+	in.bar_limit = UINT64_MAX;
+	assert_int_equal(coherent_split(&in, &s), COHERENT_SPLIT_BAR);
+	in.size += 4096;
+	in.tail_min = (1ULL << 63) + 4096;
+	in.head_align = 4096;
+	assert_int_equal(coherent_split(&in, &s), COHERENT_SPLIT_BAR);
+	assert_int_equal(s.head.length, 77);
+}
+
+/* What a log line says: which rule it was, and never nothing. */
+static void texts(void **state)
+{
+	static const enum coherent_split_rule rules[] = {
+		COHERENT_SPLIT_OK,
+		COHERENT_SPLIT_BASE_ALIGN,
+		COHERENT_SPLIT_EMPTY,
+		COHERENT_SPLIT_OVERFLOW,
+		COHERENT_SPLIT_ADDRESS,
+		COHERENT_SPLIT_BAR,
+		(enum coherent_split_rule)77,
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++)
+		for (size_t k = 0; k < i; k++)
+			assert_string_not_equal(coherent_split_rule_text(rules[i]),
+						coherent_split_rule_text(rules[k]));
+	assert_int_equal(coherent_split_rule_errno((enum coherent_split_rule)77), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(machines),
-		cmocka_unit_test(refusals),
-		cmocka_unit_test(fits_exactly),
+		cmocka_unit_test(machines),	cmocka_unit_test(refusals),
+		cmocka_unit_test(fits_exactly), cmocka_unit_test(bars),
+		cmocka_unit_test(texts),
 	};
 
 	return cmocka_run_group_tests_name("split", tests, NULL, NULL);
