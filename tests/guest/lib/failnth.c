@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ktap.h"
+#include "modules.h"
 #include "pci.h"
 #include "util.h"
 
@@ -17,9 +18,7 @@
 #define FAIL_DEBUGFS "/sys/kernel/debug/"
 /* The most callers of an allocation that the kernel looks at. */
 #define DEPTH 32
-/* What /proc/modules has, at the most. */
-#define MODULES 128
-#define LIMIT	20000
+#define LIMIT 20000
 
 /* What can fail. */
 static const char *const kinds[] = {"failslab", "fail_page_alloc", "fail_usercopy"};
@@ -61,60 +60,39 @@ static void injection_spares(const char *function)
 	injection_set("reject-end", "0x%llx", start ? end : 0);
 }
 
-/*
- * A module's text, and nobody else's: from where /proc/modules has it to the end of all that the
- * module has, which lies further away, or to the next module's text.
- */
-struct text {
-	unsigned long long start, end;
-	bool ours;
-};
-
-static int text_order(const void *a, const void *b)
-{
-	const struct text *x = a, *y = b;
-
-	return (x->start > y->start) - (x->start < y->start);
-}
-
-/* Text of our modules, in order; neighbours are one. How many. */
-static int text_of_ours(struct text *text)
+static bool is_ours(const struct module_text *text)
 {
 	static const char *const ours[] = {"vfio_coherent", "nvgrace_gpu_vfio_pci",
 					   "nvlink2_vfio_pci", "cohgpu_sim", "cohgpu_sim_power"};
-	unsigned long long size;
-	char name[64];
-	FILE *f = fopen("/proc/modules", "re");
-	int n = 0, spans = 0;
 
-	OK(f, "/proc/modules: %s", strerror(errno));
-	while (n < MODULES &&
-	       fscanf(f, "%63s %llu %*s %*s %*s %llx%*[^\n]", name, &size, &text[n].start) == 3) {
-		text[n].end = text[n].start + size;
-		text[n].ours = false;
-		for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-			text[n].ours |= !strcmp(name, ours[i]);
-		n++;
-	}
-	OK(n < MODULES && feof(f), "/proc/modules: not understood");
-	fclose(f);
-	qsort(text, (size_t)n, sizeof(*text), text_order);
+	for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+		if (!strcmp(text->name, ours[i]))
+			return true;
+	return false;
+}
+
+/* Leaves the text of our modules; neighbours are one. How many. */
+static int text_of_ours(struct module_text text[MODULES_MAX])
+{
+	const int n = modules_read(text);
+	bool neighbour = false;
+	int spans = 0;
+
 	for (int i = 0; i < n; i++) {
-		if (i + 1 < n && text[i].end > text[i + 1].start)
-			text[i].end = text[i + 1].start;
-		if (!text[i].ours)
-			continue;
-		if (i && text[i - 1].ours)
+		const bool ours = is_ours(&text[i]);
+
+		if (ours && neighbour)
 			text[spans - 1].end = text[i].end;
-		else
+		else if (ours)
 			text[spans++] = text[i];
+		neighbour = ours;
 	}
 	OK(spans, "/proc/modules: none of ours");
 	return spans;
 }
 
 /* Only what has them among so many callers fails. */
-static void injection_requires(const struct text *text, unsigned int depth)
+static void injection_requires(const struct module_text *text, unsigned int depth)
 {
 	injection_set("require-start", "0x%llx", text->start);
 	injection_set("require-end", "0x%llx", text->end);
@@ -243,7 +221,7 @@ static unsigned int run_all(const struct failnth *op, int fd, enum what what)
 
 void failnth_every(const struct failnth *op)
 {
-	struct text text[MODULES] = {{.end = ~0ULL}};
+	struct module_text text[MODULES_MAX] = {{.end = ~0ULL}};
 	unsigned int failures = 0;
 	int fd, spans = 1;
 

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -12,6 +11,7 @@
 #include <linux/kcov.h>
 
 #include "ktap.h"
+#include "modules.h"
 #include "util.h"
 
 #define KCOV_FILE  "/sys/kernel/debug/kcov"
@@ -30,23 +30,17 @@ bool kcov_there(void)
 
 void kcov_find_modules(void)
 {
-	unsigned long long start;
-	unsigned long bytes;
-	char line[256], name[64];
-	FILE *f = fopen("/proc/modules", "re");
+	struct module_text text[MODULES_MAX];
+	const int n = modules_read(text);
 
-	OK(f, "/proc/modules: %s", strerror(errno));
-	while (fgets(line, sizeof(line), f)) {
-		if (sscanf(line, "%63s %lu %*d %*s %*s %llx", name, &bytes, &start) != 3)
-			continue;
-		for (size_t i = 0; i < ARRAY_LEN(kcov_modules); i++) {
-			if (strcmp(name, kcov_modules[i].name))
+	for (int i = 0; i < n; i++) {
+		for (size_t m = 0; m < ARRAY_LEN(kcov_modules); m++) {
+			if (strcmp(text[i].name, kcov_modules[m].name))
 				continue;
-			kcov_modules[i].start = start;
-			kcov_modules[i].end = start + bytes;
+			kcov_modules[m].start = text[i].start;
+			kcov_modules[m].end = text[i].end;
 		}
 	}
-	fclose(f);
 }
 
 void kcov_enable(struct kcov *k)
