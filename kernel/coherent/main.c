@@ -268,16 +268,15 @@ long coherent_ioctl(struct vfio_device *core_vdev, unsigned int cmd,
 {
 	struct coherent_device *cdev = to_coherent_device(core_vdev);
 	void __user *uarg = (void __user *)arg;
-	long ret = -ENOTTY;
+	long ret;
 
 	if (cmd == VFIO_DEVICE_RESET || cmd == VFIO_DEVICE_PCI_HOT_RESET)
 		return coherent_reset_ioctl(cdev, cmd, arg);
-	if (cmd == VFIO_DEVICE_GET_REGION_INFO)
-		ret = coherent_region_ioctl(cdev, uarg);
-	else if (cmd == VFIO_DEVICE_IOEVENTFD &&
-		 coherent_ioeventfd_in_window(cdev, uarg))
+	if (cmd == VFIO_DEVICE_IOEVENTFD &&
+	    coherent_ioeventfd_in_window(cdev, uarg))
 		return -ENOTTY;
 
+	ret = coherent_region_ioctl(cdev, cmd, uarg);
 	if (ret == -ENOTTY)
 		ret = vfio_pci_core_ioctl(core_vdev, cmd, arg);
 	return ret;

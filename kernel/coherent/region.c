@@ -40,6 +40,17 @@ int coherent_window_info(struct coherent_window *window,
 	return 0;
 }
 
+#ifdef COHGPU_HAVE_REGION_INFO_CAPS
+
+/* The core answers, and asks coherent_region_info_caps(). */
+long coherent_region_ioctl(struct coherent_device *cdev, unsigned int cmd,
+			   struct vfio_region_info __user *arg)
+{
+	return -ENOTTY;
+}
+
+#else
+
 /* Put the capabilities behind @info, if the caller left room for them. */
 static int coherent_region_copy_caps(struct vfio_region_info *info,
 				     struct vfio_info_cap *caps,
@@ -61,9 +72,9 @@ static int coherent_region_copy_caps(struct vfio_region_info *info,
 
 /*
  * VFIO_DEVICE_GET_REGION_INFO for kernels whose core does not ask its drivers.
- * Return: -ENOTTY if the region is no window and the core should answer.
+ * Return: -ENOTTY if that is not asked, or of no window: the core should answer.
  */
-long coherent_region_ioctl(struct coherent_device *cdev,
+long coherent_region_ioctl(struct coherent_device *cdev, unsigned int cmd,
 			   struct vfio_region_info __user *arg)
 {
 	unsigned long minsz = offsetofend(struct vfio_region_info, offset);
@@ -72,6 +83,8 @@ long coherent_region_ioctl(struct coherent_device *cdev,
 	struct vfio_region_info info;
 	long ret;
 
+	if (cmd != VFIO_DEVICE_GET_REGION_INFO)
+		return -ENOTTY;
 	if (copy_from_user(&info, arg, minsz))
 		return -EFAULT;
 	if (info.argsz < minsz)
@@ -89,6 +102,8 @@ long coherent_region_ioctl(struct coherent_device *cdev,
 		return ret;
 	return copy_to_user(arg, &info, minsz) ? -EFAULT : 0;
 }
+
+#endif
 
 /**
  * coherent_region_info_caps() - a &vfio_device_ops.get_region_info_caps

@@ -62,7 +62,7 @@ void coherent_dmabuf_close(struct coherent_device *cdev);
 int coherent_window_info(struct coherent_window *window,
 			 struct vfio_region_info *info,
 			 struct vfio_info_cap *caps);
-long coherent_region_ioctl(struct coherent_device *cdev,
+long coherent_region_ioctl(struct coherent_device *cdev, unsigned int cmd,
 			   struct vfio_region_info __user *arg);
 
 /* inode.c: where the core has no inode a device */
