@@ -326,6 +326,14 @@ int vfio_reset(const struct vfio_dev *v)
 	return ioctl(v->fd, VFIO_DEVICE_RESET) ? errno : 0;
 }
 
+int vfio_set_feature(const struct vfio_dev *v, uint32_t what)
+{
+	struct vfio_device_feature f = {.argsz = sizeof(f),
+					.flags = VFIO_DEVICE_FEATURE_SET | what};
+
+	return ioctl(v->fd, VFIO_DEVICE_FEATURE, &f) ? errno : 0;
+}
+
 int vfio_hot_reset_by(const struct vfio_dev *v, int group)
 {
 	struct {

@@ -79,6 +79,8 @@ void vfio_memory_enable(const struct vfio_dev *v, bool on);
 void vfio_power(const struct vfio_dev *v, unsigned int dstate);
 
 /* Resets: 0 or errno. */
+/* One that takes no argument, such as low power. 0 or errno. */
+int vfio_set_feature(const struct vfio_dev *v, uint32_t what);
 int vfio_reset(const struct vfio_dev *v);
 int vfio_hot_reset(const struct vfio_dev *v);
 int vfio_hot_reset_by(const struct vfio_dev *v, int group); /* -1: an iommufd's */

@@ -120,6 +120,28 @@ static void faulting_tail(void)
 	}
 }
 
+/* And where the buffer ends just there: all of the memory was read, and nothing of the tail. */
+static void faulting_at_the_tail(void)
+{
+	static unsigned char want[4096];
+
+	gpu_open(&gpu, &gpu_tails);
+	for (size_t w = 0; w < ARRAY_LEN(buffer_windows); w++) {
+		int index = buffer_windows[w];
+		uint64_t end = gpu_window_size(&gpu, index);
+		unsigned char *cliff = buffer_cliff(sizeof(want));
+
+		ktap_fill(want, sizeof(want), w + 50);
+		sim_mem_write(gpu.name, gpu_window(&gpu, index) + end - sizeof(want), want,
+			      sizeof(want));
+		EQ(vfio_read(&gpu.vfio, index, end - sizeof(want), cliff, sizeof(want) + 16),
+		   (ssize_t)sizeof(want), "region %d: read up to the tail", index);
+		BYTES(cliff, want, sizeof(want), "region %d: memory before the tail", index);
+		EQ(vfio_read(&gpu.vfio, index, end, cliff + sizeof(want), 16), -EFAULT,
+		   "region %d: read of the tail", index);
+	}
+}
+
 static void faulting_at_once(void)
 {
 	unsigned char was[64], got[64], *cliff = buffer_cliff(0);
@@ -164,6 +186,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("faulting_usemem", faulting, VFIO_USEMEM),
 	KTAP_CASE_ARG("faulting_resmem", faulting, VFIO_RESMEM),
 	KTAP_CASE(faulting_tail),
+	KTAP_CASE(faulting_at_the_tail),
 	KTAP_CASE(faulting_at_once),
 	KTAP_CASE_ARG("patchy_usemem", patchy, VFIO_USEMEM),
 	KTAP_CASE_ARG("patchy_resmem", patchy, VFIO_RESMEM),

@@ -250,14 +250,6 @@ static void toggled_under_use(void)
 	EQ(vfio_touch_read(u.map + 8, &value), 0, "load afterwards");
 }
 
-static int en_feature(uint32_t what)
-{
-	struct vfio_device_feature f = {.argsz = sizeof(f),
-					.flags = VFIO_DEVICE_FEATURE_SET | what};
-
-	return ioctl(gpu.vfio.fd, VFIO_DEVICE_FEATURE, &f) ? errno : 0;
-}
-
 /* read and write hold a runtime-PM reference: they wake the device, and the data is right. */
 static void low_power_read(void)
 {
@@ -266,7 +258,8 @@ static void low_power_read(void)
 
 	en_open();
 	vfio_put(&gpu.vfio, VFIO_USEMEM, 64, &value, 8);
-	EQ(en_feature(VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0, "LOW_POWER_ENTRY: errno");
+	EQ(vfio_set_feature(&gpu.vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0,
+	   "LOW_POWER_ENTRY: errno");
 	for (int i = 0; i < 1000 && strcmp(status, "suspended"); i++) {
 		pci_attr(gpu.bdf, "power/runtime_status", status, sizeof(status));
 		ktap_sleep(0.01);
@@ -279,7 +272,8 @@ static void low_power_read(void)
 	EQ(got, value, "read of a sleeping device");
 	value = 0x10ca2;
 	EQ(vfio_write(&gpu.vfio, VFIO_USEMEM, 64, &value, 8), 8, "write to a sleeping device");
-	EQ(en_feature(VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0, "LOW_POWER_EXIT: errno");
+	EQ(vfio_set_feature(&gpu.vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0,
+	   "LOW_POWER_EXIT: errno");
 	vfio_get(&gpu.vfio, VFIO_USEMEM, 64, &got, 8);
 	EQ(got, value, "awake");
 	EQ(sim_state(gpu.name, "ras_events"), 0, "RAS events");
@@ -292,10 +286,12 @@ static void low_power_is_no_reset(void)
 
 	en_open();
 	resets = pci_attr_number(gpu.bdf, "coherent_memory/resets");
-	EQ(en_feature(VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0, "LOW_POWER_ENTRY: errno");
+	EQ(vfio_set_feature(&gpu.vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0,
+	   "LOW_POWER_ENTRY: errno");
 	for (int i = 0; i < 3; i++)
 		vfio_get(&gpu.vfio, VFIO_USEMEM, 64, &got, 8);
-	EQ(en_feature(VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0, "LOW_POWER_EXIT: errno");
+	EQ(vfio_set_feature(&gpu.vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0,
+	   "LOW_POWER_EXIT: errno");
 	EQ(pci_attr_number(gpu.bdf, "coherent_memory/resets"), resets, "resets");
 }
 
@@ -307,11 +303,57 @@ static void low_power_touch(void)
 	en_open();
 	p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, MiB);
 	EQ(vfio_touch_write(p, 5), 0, "store while awake");
-	EQ(en_feature(VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0, "LOW_POWER_ENTRY: errno");
+	EQ(vfio_set_feature(&gpu.vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0,
+	   "LOW_POWER_ENTRY: errno");
 	EQ(vfio_touch_read(p, &value), SIGBUS, "load in low power");
-	EQ(en_feature(VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0, "LOW_POWER_EXIT: errno");
+	EQ(vfio_set_feature(&gpu.vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0,
+	   "LOW_POWER_EXIT: errno");
 	EQ(vfio_touch_read(p, &value), 0, "load, awake again");
 	EQ(value, 5, "contents, awake again");
+}
+
+/* A write to config space wakes the function for as long as it takes, and shows nobody its memory. */
+static void low_power_config(void)
+{
+	volatile char *p;
+	uint64_t value;
+
+	en_open();
+	p = vfio_map(&gpu.vfio, VFIO_USEMEM, 0, MiB);
+	EQ(vfio_touch_write(p, 6), 0, "store while awake");
+	EQ(vfio_set_feature(&gpu.vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0,
+	   "LOW_POWER_ENTRY: errno");
+	vfio_memory_enable(&gpu.vfio, true);
+	EQ(vfio_touch_read(p, &value), SIGBUS, "load after a write to config space");
+	EQ(vfio_set_feature(&gpu.vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0,
+	   "LOW_POWER_EXIT: errno");
+	EQ(vfio_touch_read(p, &value), 0, "load, awake again");
+	EQ(value, 6, "contents, awake again");
+}
+
+/* Of the features that can be set, only those of power touch what is known of the memory. */
+static void other_features_forget_nothing(void)
+{
+	struct {
+		struct vfio_device_feature f;
+		uint8_t uuid[16];
+	} token = {.f = {.argsz = sizeof(token),
+			 .flags = VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PCI_VF_TOKEN}};
+	char text[32];
+	uint64_t value;
+
+	en_open();
+	vfio_get(&gpu.vfio, VFIO_USEMEM, 0, &value, 8);
+	EQ(pci_attr(gpu.bdf, "coherent_memory/ready", text, sizeof(text)), 0, "ready: errno");
+	OK(!strcmp(text, "yes"), "ready after a read: %s", text);
+	EQ(ioctl(gpu.vfio.fd, VFIO_DEVICE_FEATURE, &token) ? errno : 0, ENOTTY,
+	   "a token for virtual functions: errno");
+	EQ(pci_attr(gpu.bdf, "coherent_memory/ready", text, sizeof(text)), 0, "ready: errno");
+	OK(!strcmp(text, "yes"), "ready after another feature: %s", text);
+	EQ(vfio_set_feature(&gpu.vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0,
+	   "LOW_POWER_EXIT: errno");
+	EQ(pci_attr(gpu.bdf, "coherent_memory/ready", text, sizeof(text)), 0, "ready: errno");
+	OK(!strcmp(text, "unknown"), "ready after one of power: %s", text);
 }
 
 static const struct ktap_case cases[] = {
@@ -326,6 +368,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(low_power_read),
 	KTAP_CASE(low_power_is_no_reset),
 	KTAP_CASE(low_power_touch),
+	KTAP_CASE(low_power_config),
+	KTAP_CASE(other_features_forget_nothing),
 	KTAP_CASE_ARG("G9_tail", off_tail, 0),
 	KTAP_CASE_ARG("d3hot_tail", off_tail, 1),
 	KTAP_CASE_ARG("config_while_off", config_while_off, 0),

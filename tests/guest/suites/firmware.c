@@ -152,7 +152,13 @@ static void fallback(void)
 	   "mmap of BAR4, which is not there");
 	EQ(vfio_cfg64(&gpu.vfio, PCI_BASE_ADDRESS_4), 0, "BAR4");
 	EQ(vfio_reset(&gpu.vfio), 0, "VFIO_DEVICE_RESET: errno");
+	EQ(vfio_set_feature(&gpu.vfio, VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY), 0,
+	   "LOW_POWER_ENTRY: errno");
+	EQ(vfio_set_feature(&gpu.vfio, VFIO_DEVICE_FEATURE_LOW_POWER_EXIT), 0,
+	   "LOW_POWER_EXIT: errno");
 
+	EQ(pci_attr(gpu.bdf, "coherent_memory/ready", text, sizeof(text)), 0, "ready: errno");
+	OK(!strcmp(text, "no"), "ready: expected no, got '%s'", text);
 	EQ(pci_attr(gpu.bdf, "coherent_memory/state", text, sizeof(text)), 0, "state: errno");
 	ktap_diag("state: %s", text);
 	OK(strcmp(text, "present") && strlen(text) > 15 && strchr(text, ' '),

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "gpu.h"
+#include "iommufd.h"
 
 #define HARD_OFFLINE "/sys/devices/system/memory/hard_offline_page"
 
@@ -136,6 +137,48 @@ static void G5_only_who_maps_it(void)
 	neighbour_end(&part, "maps the page");
 	neighbour_end(&elsewhere, "maps the first MiB");
 	neighbour_end(&other, "maps the other window");
+}
+
+/* All that has nothing of the page: registers, what lies behind it, the window before its own. */
+static void G5_who_maps_all_around(void)
+{
+	const uint64_t bad = 64 * MiB, none = ~0ULL;
+	struct neighbour registers, behind, before, page;
+
+	poison_open(&tiny);
+	registers = neighbour_start(0, 0, util_page(), none);
+	behind = neighbour_start(VFIO_USEMEM, bad + util_page(), MiB, bad);
+	EQ(poison(VFIO_USEMEM, bad), 0, "failure: errno");
+	neighbour_end(&registers, "maps registers");
+	neighbour_end(&behind, "maps what lies behind");
+	before = neighbour_start(VFIO_USEMEM, 0, MiB, none);
+	page = neighbour_start(VFIO_RESMEM, bad, util_page(), bad);
+	EQ(poison(VFIO_RESMEM, bad), 0, "failure in the other window: errno");
+	neighbour_end(&before, "maps the window before it");
+	neighbour_end(&page, "maps the page in the other window");
+}
+
+/* No device gets what failed, and all else as before. */
+static void not_exported(void)
+{
+	int index = (int)ktap_arg();
+	size_t page = util_page();
+	const struct iommufd_range with = {MiB, MiB}, beside = {3 * MiB, MiB};
+	int file;
+
+	if (access("/dev/iommu", F_OK))
+		ktap_skip("this kernel exports no regions");
+	poison_open(&tiny);
+	EQ(poison(index, 2 * MiB - page), 0, "failure: errno");
+	EQ(iommufd_export(&gpu.vfio, index, &with, 1), -EIO, "export of the failed page");
+	file = iommufd_export(&gpu.vfio, index, &beside, 1);
+	OK(file >= 0, "export of another part: errno %d", -file);
+	close(file);
+	EQ(vfio_reset(&gpu.vfio), 0, "reset: errno");
+	vfio_memory_enable(&gpu.vfio, true);
+	file = iommufd_export(&gpu.vfio, index, &with, 1);
+	OK(file >= 0, "export after the reset: errno %d", -file);
+	close(file);
 }
 
 static void signals_wait(volatile uint64_t *p, int sig, const char *what)
@@ -309,10 +352,13 @@ static void unbound(void)
 
 static const struct ktap_case cases[] = {
 	KTAP_CASE(G5_only_who_maps_it),
+	KTAP_CASE(G5_who_maps_all_around),
 	KTAP_CASE_ARG("not_mapped_again_usemem", not_mapped_again, VFIO_USEMEM),
 	KTAP_CASE_ARG("not_mapped_again_resmem", not_mapped_again, VFIO_RESMEM),
 	KTAP_CASE_ARG("read_and_write_usemem", read_and_write, VFIO_USEMEM),
 	KTAP_CASE_ARG("read_and_write_resmem", read_and_write, VFIO_RESMEM),
+	KTAP_CASE_ARG("not_exported_usemem", not_exported, VFIO_USEMEM),
+	KTAP_CASE_ARG("not_exported_resmem", not_exported, VFIO_RESMEM),
 	KTAP_CASE(by_simulator),
 	KTAP_CASE(until_the_next_reset),
 	KTAP_CASE_ARG("until_a_reset_that_works", until_a_reset_that_works, 0),
