@@ -67,25 +67,14 @@ static unsigned long coherent_mmap_clean(struct vm_area_struct *vma,
 			 PAGE_SIZE);
 }
 
-#ifdef COHGPU_HAVE_SET_PTES
+#ifdef COHGPU_HAVE_SET_PTE_AT
 
 /* What lies around the faulting page, in the same page table. */
 struct coherent_mmap_around {
-	struct vm_fault *vmf;
+	struct vm_area_struct *vma;
 	unsigned long start;
 	unsigned long end;
 };
-
-/* Empty entries from @pte on, of @nr. Nothing of an empty one is in its neighbours. */
-static unsigned int coherent_mmap_empty(pte_t *pte, unsigned int nr)
-{
-	unsigned int i;
-
-	for (i = 0; i < nr; i++)
-		if (!pte_none(READ_ONCE(pte[i])))
-			break;
-	return i;
-}
 
 /*
  * Called with the page table locked, for the faulting page. The others get what
@@ -94,30 +83,23 @@ static unsigned int coherent_mmap_empty(pte_t *pte, unsigned int nr)
 static int coherent_mmap_fill(pte_t *pte, unsigned long fault, void *data)
 {
 	const struct coherent_mmap_around *around = data;
-	struct vm_area_struct *vma = around->vmf->vma;
-	pte_t *table = pte - pte_index(fault);
-	pte_t given = ptep_get(pte), entry;
-	unsigned long addr = around->start;
-	unsigned int nr;
+	struct vm_area_struct *vma = around->vma;
+	unsigned long pfn, addr = around->start, end = around->end;
+	pte_t given = ptep_get(pte);
+	pgprot_t prot;
 
 	if (!pte_present(given))
 		return 0;
 
-	while (addr < around->end) {
-		pte = table + pte_index(addr);
-		nr = coherent_mmap_empty(pte, PHYS_PFN(around->end - addr));
-		if (!nr) {
-			addr += PAGE_SIZE;
+	prot = pte_pgprot(pte_mkclean(given));
+	pfn = coherent_mmap_pfn(vma->vm_private_data, vma, addr);
+	pte += (long)pte_index(addr) - (long)pte_index(fault);
+	for (; addr < end; addr += PAGE_SIZE, pte++, pfn++) {
+		if (!pte_none(ptep_get(pte)))
 			continue;
-		}
-		entry = pfn_pte(coherent_mmap_pfn(vma->vm_private_data, vma,
-						  addr),
-				pte_pgprot(given));
 		/* On arm64, special for the compiler's eyes: others need symbols. */
-		entry = pte_mkspecial(pte_mkclean(entry));
-		set_ptes(vma->vm_mm, addr, pte, entry, nr);
-		update_mmu_cache_range(around->vmf, vma, addr, pte, nr);
-		addr += (unsigned long)nr * PAGE_SIZE;
+		set_pte_at(vma->vm_mm, addr, pte,
+			   pte_mkspecial(pfn_pte(pfn, prot)));
 	}
 	return 0;
 }
@@ -126,7 +108,7 @@ static int coherent_mmap_insert_around(struct vm_fault *vmf,
 				       unsigned long start, unsigned long end)
 {
 	struct coherent_mmap_around around = {
-		.vmf = vmf,
+		.vma = vmf->vma,
 		.start = start,
 		.end = end,
 	};

@@ -39,7 +39,7 @@ static vm_fault_t coherent_mmap_insert_huge(struct vm_fault *vmf,\
 }\
 
 
-# Here set_ptes() checks what it does by what modules cannot have.
+# Here set_pte_at() checks what it does by what modules cannot have.
 s/^#ifdef CONFIG_ARM64$/#if defined(CONFIG_ARM64) \&\& !defined(CONFIG_DEBUG_VM)/
 
 # Operations of a device.
