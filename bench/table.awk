@@ -28,10 +28,7 @@ function row(key, part, op, size, ours, other, times, verdict) {
 		printf "| page tables after %s | %s | %s | %s | - | | | |\n", op, size_name(size), bytes(ours), bytes(value[key, "peer"])
 		return
 	}
-	if (part[1] == "hold") {
-		printf "| mmap_lock held at most, %s | %s | %s | %s | - | | | |\n", op, size_name(size), figure(ours), figure(value[key, "peer"])
-		return
-	}
+	if (part[1] == "hold") op = substr(op, 1, index(op, ":") - 1) " held at most, " substr(op, index(op, ":") + 1)
 	other = value[key, against]
 	times = verdict = ""
 	if (ours != "" && other != "") {
@@ -55,7 +52,7 @@ BEGIN {
 	}
 }
 
-/^# kernel: / { kernel = $3; version = kernel; sub(/^[0-9]+\.[0-9]+/, "&;", version); sub(/;.*/, "", version) }
+/^# kernel: / { kernel = $3; name = $4 == "" ? "" : " (" $4 ")"; version = kernel; sub(/^[0-9]+\.[0-9]+/, "&;", version); sub(/;.*/, "", version) }
 /^# gpu: / { gpu = toupper($3) }
 $1 == "cost" || $1 == "bytes" || $1 == "hold" {
 	key = $1 " " $2 " " $3
@@ -64,7 +61,7 @@ $1 == "cost" || $1 == "bytes" || $1 == "hold" {
 }
 
 END {
-	printf "\nInstructions, %s, kernel %s\n\n", gpu, kernel
+	printf "\nInstructions, %s, kernel %s%s\n\n", gpu, kernel, name
 	print "| operation | size | ours | in-tree | vfio-pci | times as fast | target | |"
 	print "|---|---:|---:|---:|---:|---:|---:|---|"
 	for (i = 1; i <= n; i++) row(order[i])

@@ -99,7 +99,8 @@ void bench_print_bytes(const struct bench *b, const char *op, uint64_t size, lon
 	printf("bytes %s %llu %s %lld\n", op, (unsigned long long)size, b->who, bytes);
 }
 
-void bench_print_no(const struct bench *b, const char *op, uint64_t size, const char *reason)
+void bench_print_hold(const struct bench *b, const char *lock, const char *op, uint64_t size,
+		      double ns)
 {
-	printf("no %s %llu %s %s\n", op, (unsigned long long)size, b->who, reason);
+	printf("hold %s:%s %llu %s %.0f\n", lock, op, (unsigned long long)size, b->who, ns);
 }

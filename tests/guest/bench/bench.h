@@ -7,8 +7,7 @@
  *
  *	cost OPERATION SIZE DRIVER ELAPSED CPU	of one operation, in all and by this process
  *	bytes OPERATION SIZE DRIVER BYTES	of page tables
- *	hold OPERATION SIZE DRIVER NS		for which it holds mmap_lock at most
- *	no OPERATION SIZE DRIVER REASON		not to be had of this driver
+ *	hold LOCK:OPERATION SIZE DRIVER NS	for which it holds that lock at most
  *	where OPERATION SIZE DRIVER PERCENT FUNCTION	of its instructions; with BENCH_PERIOD
  */
 #ifndef BENCH_H
@@ -55,11 +54,13 @@ void bench_run(const struct bench *b, const struct bench_op *op, void (*fn)(void
 void bench_print(const struct bench *b, const char *op, uint64_t size,
 		 const struct bench_cost *cost);
 void bench_print_bytes(const struct bench *b, const char *op, uint64_t size, long long bytes);
-void bench_print_no(const struct bench *b, const char *op, uint64_t size, const char *reason);
+void bench_print_hold(const struct bench *b, const char *lock, const char *op, uint64_t size,
+		      double ns);
 
 /*
  * The longest time for which this process holds its mmap_lock, which all its faults and mappings go
- * through; by the kernel's own tracepoints. A stock kernel does not tell it of other locks.
+ * through; by the kernel's own tracepoints. A stock kernel does not tell it of other locks; for those
+ * is the question locks, on a kernel that keeps lock statistics.
  */
 void bench_hold_start(void);
 void bench_hold_stop(const struct bench *b, const char *op, uint64_t size);
@@ -83,5 +84,6 @@ void bench_rw(struct bench *b);
 void bench_maps(struct bench *b);
 void bench_dma(struct bench *b);
 void bench_life(struct bench *b);
+void bench_locks(struct bench *b);
 
 #endif

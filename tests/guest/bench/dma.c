@@ -1,9 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* A window mapped for DMA, as a VMM does for its guest, by a type 1 container. */
+/*
+ * A window mapped for DMA, as a VMM does for its guest: by a type 1 container, from a mapping, and
+ * by an iommufd, as a dma-buf, where the kernel has both.
+ */
+#include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "bench.h"
+#include "iommufd.h"
 
 #define DMA_IOVA (4 * GiB)
 /* Kernels before 7.x walk every page, so a few GiB tell what a page costs. */
@@ -33,6 +40,36 @@ static void dma_map(const struct bench *b, char *at, uint64_t size)
 	bench_print(b, "dma-unmap", size, &cost);
 }
 
+static void dma_iommufd(struct bench *b)
+{
+	const struct iommufd_range all = {0, b->size};
+	struct vfio_dev *dev = &b->gpu->vfio;
+	struct bench_cost cost;
+	int file;
+
+	setenv("COHGPU_IOMMU", "iommufd", 1);
+	bench_open(b);
+	file = iommufd_export(dev, b->window, &all, 1);
+	if (file < 0) {
+		printf("# this driver exports no window: errno %d\n", -file);
+		OK(strcmp(b->who, "ours"), "export: errno %d", -file);
+		vfio_close(dev);
+		unsetenv("COHGPU_IOMMU");
+		return;
+	}
+	bench_start(&cost);
+	EQ(iommufd_map_file(dev, file, 0, b->size, DMA_IOVA), 0, "map of the dma-buf: errno");
+	bench_stop(&cost);
+	bench_print(b, "dma-map-iommufd", b->size, &cost);
+	bench_start(&cost);
+	EQ(iommufd_unmap(dev, DMA_IOVA, b->size), 0, "unmap of the dma-buf: errno");
+	bench_stop(&cost);
+	bench_print(b, "dma-unmap-iommufd", b->size, &cost);
+	close(file);
+	vfio_close(dev);
+	unsetenv("COHGPU_IOMMU");
+}
+
 void bench_dma(struct bench *b)
 {
 	struct vfio_dev *dev = &b->gpu->vfio;
@@ -46,4 +83,6 @@ void bench_dma(struct bench *b)
 	dma_map(b, map, size);
 	munmap(map, size);
 	vfio_close(dev);
+	if (ktap_kernel("7.2") && !access("/dev/iommu", F_OK))
+		dma_iommufd(b);
 }

@@ -15,7 +15,7 @@ static const struct {
 	bool window; /* of use only where there are windows */
 } bench_questions[] = {
 	{"config", bench_config, false}, {"rw", bench_rw, true},      {"maps", bench_maps, true},
-	{"dma", bench_dma, true},	 {"life", bench_life, false},
+	{"dma", bench_dma, true},	 {"life", bench_life, false}, {"locks", bench_locks, true},
 };
 
 static bool bench_asked(const char *name, char **words, int n)
