@@ -3,7 +3,10 @@
 
 #include "core/libvirt.h"
 
-/* A vSMMU for a host bridge is there since 11.10, what it takes of these GPUs in 12.8 at the latest. */
+/*
+ * A vSMMU for a host bridge is there since 11.10, what it takes of these GPUs in 12.8 at the latest,
+ * and so is the window of a "virt".
+ */
 const struct program_part libvirt_parts[LIBVIRT_PARTS] = {
 	[LIBVIRT_RAS] = {"<ras>", 1004, 0, "one bad cell of the GPU's memory ends the VM"},
 	[LIBVIRT_NODESET] = {"<acpi nodeset>", 1108, 0,
@@ -12,6 +15,8 @@ const struct program_part libvirt_parts[LIBVIRT_PARTS] = {
 			     "no accelerated vSMMU: CUDA does not start in the guest"},
 	[LIBVIRT_VSMMU] = {"<iommu> with accel, ats, ssidsize and oas", 1208, 0,
 			   "no accelerated vSMMU: CUDA does not start in the guest"},
+	[LIBVIRT_HOLE] = {"<pcihole64> of a virt machine", 1208, 0,
+			  "no more than 512 GiB of BARs: it refuses the definition"},
 };
 
 unsigned int libvirt_version(void)

@@ -36,6 +36,7 @@ enum option_id {
 	OPT_MEMORY,
 	OPT_RAM,
 	OPT_CPUS,
+	OPT_HERE,
 	OPT_BY,
 	OPT_SIZE,
 	OPT_PROMETHEUS,

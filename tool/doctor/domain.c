@@ -231,7 +231,7 @@ void check_domain_libvirt(struct finding *f, const struct patient *p)
 {
 	const struct domain *d = p->domain;
 	unsigned int version = libvirt_version();
-	bool has[LIBVIRT_PARTS] = {[LIBVIRT_RAS] = d->ras};
+	bool has[LIBVIRT_PARTS] = {[LIBVIRT_RAS] = d->ras, [LIBVIRT_HOLE] = d->window};
 
 	for (size_t i = 0; i < d->count; i++) {
 		has[LIBVIRT_IOMMUFD] |= d->gpu[i].iommufd;

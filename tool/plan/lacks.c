@@ -64,14 +64,39 @@ static unsigned int lacks_emulator(struct json_object *object, const struct plan
 static unsigned int lacks_libvirt(struct json_object *object, const struct plan *plan, bool quiet)
 {
 	struct json_object *missing = out_array(object, "libvirt_lacks");
-	unsigned int version = plan->family == GPU_GRACE ? libvirt_version() : 0;
+	unsigned int version = plan->family == GPU_GRACE ? libvirt_version() : 0, count;
 
-	if (version)
-		return lacks_parts(missing, "libvirt", version, libvirt_parts, LIBVIRT_PARTS,
-				   quiet);
-	if (!quiet && plan->family == GPU_GRACE)
-		fprintf(stderr, "note: no libvirt here, its version was not looked at\n");
-	return 0;
+	if (!version) {
+		if (!quiet && plan->family == GPU_GRACE)
+			fprintf(stderr, "note: no libvirt here, its version was not looked at\n");
+		return 0;
+	}
+	count = lacks_parts(missing, "libvirt", version, libvirt_parts,
+			    plan->window > PLAN_MIN_WINDOW ? LIBVIRT_PARTS : LIBVIRT_HOLE, quiet);
+	if (count && !quiet && !plan->without[LIBVIRT_VSMMU])
+		fprintf(stderr, "note: this libvirt cannot start such a VM: --here leaves out what "
+				"is not here\n");
+	return count;
+}
+
+void plan_leave_out(struct plan *plan)
+{
+	unsigned int version = libvirt_version(), emulator = emulator_version(EMULATOR);
+	bool *without = plan->without;
+
+	for (size_t i = 0; i < LIBVIRT_PARTS; i++)
+		without[i] = version && version < libvirt_parts[i].since;
+	if (!sys_exists("/dev/iommu"))
+		without[LIBVIRT_IOMMUFD] = true;
+	if (emulator && emulator < emulator_parts[PART_INITIATOR].since)
+		without[LIBVIRT_NODESET] = true;
+	if (emulator && emulator < emulator_parts[PART_VSMMU].since)
+		without[LIBVIRT_VSMMU] = true;
+	if (emulator && emulator < emulator_parts[PART_MMIO_SIZE].since)
+		without[LIBVIRT_HOLE] = true;
+	/* It is one of an iommufd. */
+	if (without[LIBVIRT_IOMMUFD])
+		without[LIBVIRT_VSMMU] = true;
 }
 
 /* The host's own limit, as KVM says it; of a machine without KVM there is none to say. */

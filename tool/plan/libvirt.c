@@ -16,7 +16,7 @@ static void libvirt_cells(FILE *f, const struct plan *plan)
 	fprintf(f, "  <cpu mode='host-passthrough'>\n    <numa>\n");
 	fprintf(f, "      <cell id='0' cpus='0-%u' memory='%" PRIu64 "' unit='KiB'/>\n",
 		plan->cpus - 1, plan->ram >> 10);
-	for (size_t n = 1; n <= plan->count * PLAN_NODES; n++)
+	for (size_t n = 1; n <= plan->count * PLAN_NODES && !plan->without[LIBVIRT_NODESET]; n++)
 		fprintf(f, "      <cell id='%zu' memory='0' unit='KiB'/>\n", n);
 	fprintf(f, "    </numa>\n  </cpu>\n");
 }
@@ -34,27 +34,51 @@ static void libvirt_bridge(FILE *f, size_t i)
 		bridge);
 }
 
-static void libvirt_gpu(FILE *f, const struct plan_gpu *one, size_t i)
+static void libvirt_vsmmu(FILE *f, size_t i)
 {
-	int domain = 0, bus = 0, slot = 0, function = 0;
-
-	gpu_parse_address(one->gpu->address, &domain, &bus, &slot, &function);
-	fprintf(f, "    <hostdev mode='subsystem' type='pci' managed='no'>\n"
-		   "      <driver name='vfio' iommufd='yes'/>\n");
-	fprintf(f,
-		"      <source>\n        <address domain='0x%04x' bus='0x%02x' slot='0x%02x' "
-		"function='0x%x'/>\n      </source>\n",
-		domain, bus, slot, function);
-	fprintf(f, "      <acpi nodeset='%u-%u'/>\n      <rom bar='off'/>\n", one->first_node,
-		one->first_node + PLAN_NODES - 1);
-	fprintf(f,
-		"      <address type='pci' domain='0x0000' bus='0x%02x' slot='0x00' "
-		"function='0x0'/>\n    </hostdev>\n",
-		bridge_of(i) + 1);
 	fprintf(f,
 		"    <iommu model='smmuv3'>\n      <driver pciBus='%u' accel='on' ats='on' "
 		"ril='off' ssidsize='20' oas='%d'/>\n    </iommu>\n",
 		bridge_of(i), PLAN_OAS);
+}
+
+static void libvirt_gpu(FILE *f, const struct plan *plan, size_t i)
+{
+	const struct plan_gpu *one = &plan->gpu[i];
+	int domain = 0, bus = 0, slot = 0, function = 0;
+
+	gpu_parse_address(one->gpu->address, &domain, &bus, &slot, &function);
+	fprintf(f,
+		"    <hostdev mode='subsystem' type='pci' managed='no'>\n"
+		"      <driver name='vfio'%s/>\n",
+		plan->without[LIBVIRT_IOMMUFD] ? "" : " iommufd='yes'");
+	fprintf(f,
+		"      <source>\n        <address domain='0x%04x' bus='0x%02x' slot='0x%02x' "
+		"function='0x%x'/>\n      </source>\n",
+		domain, bus, slot, function);
+	if (!plan->without[LIBVIRT_NODESET])
+		fprintf(f, "      <acpi nodeset='%u-%u'/>\n", one->first_node,
+			one->first_node + PLAN_NODES - 1);
+	fprintf(f, "      <rom bar='off'/>\n");
+	fprintf(f,
+		"      <address type='pci' domain='0x0000' bus='0x%02x' slot='0x00' "
+		"function='0x0'/>\n    </hostdev>\n",
+		bridge_of(i) + 1);
+	if (!plan->without[LIBVIRT_VSMMU])
+		libvirt_vsmmu(f, i);
+}
+
+/* QEMU's own window is not worth a word, which older ones do not take. */
+static void libvirt_root(FILE *f, const struct plan *plan)
+{
+	fprintf(f, "    <controller type='pci' index='0' model='pcie-root'");
+	if (plan->window > PLAN_MIN_WINDOW && !plan->without[LIBVIRT_HOLE])
+		fprintf(f,
+			">\n      <pcihole64 unit='KiB'>%" PRIu64
+			"</pcihole64>\n    </controller>\n",
+			plan->window >> 10);
+	else
+		fprintf(f, "/>\n");
 }
 
 void plan_libvirt(FILE *f, const struct plan *plan)
@@ -64,15 +88,14 @@ void plan_libvirt(FILE *f, const struct plan *plan)
 	fprintf(f, "  <vcpu>%u</vcpu>\n", plan->cpus);
 	fprintf(f, "  <os firmware='efi'>\n    <type arch='aarch64' machine='virt'>hvm</type>\n"
 		   "  </os>\n");
-	fprintf(f, "  <features>\n    <acpi/>\n    <gic version='3'/>\n    <ras state='on'/>\n"
-		   "  </features>\n");
+	fprintf(f, "  <features>\n    <acpi/>\n    <gic version='3'/>\n%s  </features>\n",
+		plan->without[LIBVIRT_RAS] ? "" : "    <ras state='on'/>\n");
 	libvirt_cells(f, plan);
-	fprintf(f, "  <devices>\n    <controller type='pci' index='0' model='pcie-root'>\n");
-	fprintf(f, "      <pcihole64 unit='KiB'>%" PRIu64 "</pcihole64>\n    </controller>\n",
-		plan->window >> 10);
+	fprintf(f, "  <devices>\n");
+	libvirt_root(f, plan);
 	for (size_t i = 0; i < plan->count; i++)
 		libvirt_bridge(f, i);
 	for (size_t i = 0; i < plan->count; i++)
-		libvirt_gpu(f, &plan->gpu[i], i);
+		libvirt_gpu(f, plan, i);
 	fprintf(f, "  </devices>\n</domain>\n");
 }

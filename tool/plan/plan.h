@@ -15,6 +15,7 @@
 #include <stdio.h>
 
 #include "core/gpu.h"
+#include "core/libvirt.h"
 
 #define PLAN_NODES	8	       /* NUMA nodes for a GPU: MIG makes up to seven more */
 #define PLAN_RAM	"16G"	       /* of a guest, unless told */
@@ -42,8 +43,9 @@ struct plan {
 	enum gpu_family family; /* of all of them */
 	uint64_t ram;
 	unsigned int cpus;
-	uint64_t needed, window; /* bytes of MMIO, before and after rounding */
-	unsigned int bits;	 /* of guest physical addresses */
+	uint64_t needed, window;     /* bytes of MMIO, before and after rounding */
+	unsigned int bits;	     /* of guest physical addresses */
+	bool without[LIBVIRT_PARTS]; /* left out of libvirt's domain */
 };
 
 /* plan.c; 0 or an exit code, having complained. total 0: as the driver says. */
@@ -65,6 +67,9 @@ void plan_pseries_libvirt(FILE *file, const struct plan *plan);
 struct json_object;
 unsigned int plan_lacks(struct json_object *object, const struct plan *plan, const char *format,
 			bool quiet);
+
+/* Leaves out of libvirt's domain what it cannot be here. */
+void plan_leave_out(struct plan *plan);
 
 void plan_kubevirt(FILE *file, const struct plan *plan);
 void plan_qemu(FILE *file, const struct plan *plan);

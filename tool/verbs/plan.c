@@ -66,7 +66,7 @@ static void plan_text(const char *format, const struct plan *plan)
 			plan->bits);
 }
 
-static int plan_print(const struct call *call, struct json_object *object, const struct plan *plan)
+static int plan_print(const struct call *call, struct json_object *object, struct plan *plan)
 {
 	const char *format = call_has(call, OPT_FORMAT) ? call->option[OPT_FORMAT] : "qemu";
 	bool json = call_has(call, OPT_JSON);
@@ -76,6 +76,12 @@ static int plan_print(const struct call *call, struct json_object *object, const
 		complain(plan->gpu[0].gpu->address, "plan", "KubeVirt has no POWER machines");
 		return EXIT_FAILED;
 	}
+	if (call_has(call, OPT_HERE) && (strcmp(format, "libvirt") || json)) {
+		complain("--here", "plan", "is of --format libvirt");
+		return EXIT_USAGE;
+	}
+	if (call_has(call, OPT_HERE))
+		plan_leave_out(plan);
 	plan_describe(object, plan);
 	lacks = plan_lacks(object, plan, format, json);
 	if (json)

@@ -66,6 +66,8 @@ static const struct verb_option plan_options[] = {
 	{OPT_RAM, "ram", 'r', "SIZE", WORD_TEXT, NULL, "memory of the VM, 16G unless told"},
 	{OPT_MEMORY, "memory", 'm', "SIZE", WORD_TEXT, NULL,
 	 "memory of each GPU, where the bound driver does not tell"},
+	{OPT_HERE, "here", 'H', NULL, WORD_NONE, NULL,
+	 "leave out of libvirt's domain what this host's libvirt, QEMU and kernel do not have"},
 	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL,
 	 "let what is lacking here count in the exit status"},
 	{0},

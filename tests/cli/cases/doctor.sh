@@ -483,7 +483,7 @@ for version in 10.3.0 11.7.0 12.0.0 12.7.0; do
 	put usr/sbin/virtqemud.version "virtqemud (libvirt) $version"
 	spoil_domain domain-libvirt $version FAIL ""
 done
-spoil_domain domain-libvirt nothing-new PASS "s/ iommufd='yes'//; /<acpi nodeset=/d; /<iommu model/,/<\/iommu>/d"
+spoil_domain domain-libvirt nothing-new PASS "/<pcihole64/d; s/ iommufd='yes'//; /<acpi nodeset=/d; /<iommu model/,/<\/iommu>/d"
 put usr/sbin/virtqemud.version "virtqemud of another kind"
 spoil_domain domain-libvirt no-version SKIP ""
 gone usr

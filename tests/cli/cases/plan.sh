@@ -27,11 +27,15 @@ says plan/new-emulator plan $GPU --strict
 put usr/sbin/libvirtd.version "/usr/sbin/libvirtd (libvirt) 9.0.0"
 says plan/old-libvirt plan $GPU --strict --format libvirt
 says plan/old-libvirt-json plan $GPU --json
+says plan/old-libvirt-here plan $GPU --strict --format libvirt --here
 put usr/sbin/virtqemud.version "virtqemud (libvirt) 12.1.0"
 says plan/newer-libvirt plan $GPU --strict --format libvirt
 put usr/sbin/virtqemud.version "virtqemud (libvirt) 12.8.0"
 put dev/kvm "243 1"
 says plan/new-libvirt plan $GPU --strict --format libvirt
+says plan/new-libvirt-here plan $GPU --strict --format libvirt --here
+check "--here leaves nothing out where all is there" test "$(cohgpu plan $GPU --format libvirt --here)" = "$(cohgpu plan $GPU --format libvirt)"
+says plan/here-of-qemu plan $GPU --here
 put usr/sbin/virtqemud.version "virtqemud (libvirt) 9.0.0"
 check "what libvirt lacks is nothing to QEMU" cohgpu plan $GPU --strict --format qemu
 gone usr/sbin
@@ -87,6 +91,9 @@ says plan/given-memory plan $GPU --memory 96G --json
 tree two gb200_two
 says plan/two plan all --ram 64G --cpus 32
 says plan/two-libvirt plan all --format libvirt
+put usr/sbin/virtqemud.version "virtqemud (libvirt) 11.3.0"
+says plan/two-here plan all --format libvirt --here
+gone usr/sbin
 
 # KubeVirt: its objects, by a schema of what its API has of them.
 kubevirt_takes_it() {
