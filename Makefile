@@ -69,7 +69,7 @@ setup:
 	@vm/setup
 
 fetch: setup
-	@vm/fetch $$(awk '!/^#/ && NF && $$4 != "dkms" { print "kernel/" $$2 "-" $$3; print "busybox/" $$2; if (sub(/^guests=/, "", $$5)) print "qemu/" $$2 "-" $$5 }' vm/lanes | sort -u) source/6.12
+	@vm/fetch $$(awk '!/^#/ && NF && $$4 != "dkms" { print "kernel/" $$2 "-" $$3; print "busybox/" $$2; if (sub(/^guests=/, "", $$5)) { split($$5, g, ","); print (g[2] == "libvirt" ? g[2] : "qemu") "/" $$2 "-" g[1] } }' vm/lanes | sort -u) source/6.12
 
 format:
 	@git ls-files '*.c' '*.h' | grep -v -E '^(kernel/|tests/harness/planted/)' | xargs clang-format -i
