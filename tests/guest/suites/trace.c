@@ -217,6 +217,7 @@ static void missing_facilities(void)
 			"guests-write-combining\n"},
 		{"6.12", "this kernel is without iommufd pasid dma-buf memory-failure\n"},
 		{"7.2-debug", NULL},
+		{"7.2-gcov", NULL},
 		{"7.2", "this kernel is without iommufd pasid\n"},
 	};
 	size_t i = 0;
