@@ -7,6 +7,8 @@
  *
  *   MODE=run     /etc/cohgpu/command on the terminal (hvc0)
  *   MODE=check   the suites, one after the other, then the checks of the whole
+ *   UNTIL=report no suite after one of which the kernel's log has a report, nothing
+ *                after a process that cannot be killed
  *
  * The console is the log. What counts goes over the virtio port
  * "cohgpu.results": in check mode the suites' own KTAP between lines that start
@@ -295,11 +297,15 @@ static pid_t init_start(const char *path, const char *args, int *out)
 	return pid;
 }
 
+/* How a suite ends that is told not to go on (lib/ktap.c). */
+#define INIT_STUCK "exit 3"
+
 /*
  * One suite. It ends when its process does; at the time-out, everything but us
- * is killed, and what cannot be killed (D state) is left behind.
+ * is killed, and what cannot be killed (D state) is left behind. False: nothing
+ * that follows would count.
  */
-static void init_suite(const char *name, const char *args, double limit)
+static bool init_suite(const char *name, const char *args, double limit)
 {
 	char path[512], how[64] = "time-out";
 	struct pollfd pfd = {.events = POLLIN};
@@ -332,6 +338,16 @@ static void init_suite(const char *name, const char *args, double limit)
 	if (!at_start)
 		init_result("#");
 	init_result("@end %s %s %.1f", name, how, init_now() - start);
+	return strcmp(how, INIT_STUCK);
+}
+
+/* At once, without what waits for the process that is stuck; and no verdict. */
+static void init_give_up(void)
+{
+	usleep(100000);
+	init_write("/proc/sysrq-trigger", "b");
+	for (;;)
+		pause();
 }
 
 /* SUITES: names, each perhaps with arguments after a colon: "config region:bar4,bar2". */
@@ -347,8 +363,11 @@ static void init_suites(void)
 		for (c = args; c && *c; c++)
 			if (*c == ',')
 				*c = ' ';
-		init_suite(name, args ? args : "", limit);
-		init_scan_log(name);
+		if (!init_suite(name, args ? args : "", limit))
+			init_give_up();
+		/* Sanitizers report once. */
+		if (init_scan_log(name) && !strcmp(init_env("UNTIL", ""), "report"))
+			break;
 	}
 	free(list);
 }

@@ -11,8 +11,8 @@ void init_write(const char *path, const char *text);
 const char *init_env(const char *key, const char *otherwise);
 int init_sh(const char *command);
 
-/* Everything the kernel said since the last call; @where is blamed. */
-void init_scan_log(const char *where);
+/* Everything the kernel said since the last call; @where is blamed. Was there a report? */
+bool init_scan_log(const char *where);
 /* Coarse counts of kernel memory, before our modules come and after they went. */
 void init_leaks_before(void);
 void init_leaks_after(void);

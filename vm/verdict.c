@@ -59,22 +59,25 @@ static bool verdict_is_report(const char *text)
 }
 
 /* One record is "priority,sequence,time,flags;text\n more\n". */
-static void verdict_record(const char *where, char *record)
+static bool verdict_record(const char *where, char *record)
 {
 	char *text = strchr(record, ';'), *end;
 
 	/* Facility 0 is the kernel; anything else was written by user space. */
 	if (!text || strtoul(record, NULL, 10) >> 3)
-		return;
+		return false;
 	end = strchr(++text, '\n');
 	if (end)
 		*end = '\0';
-	if (verdict_is_report(text))
-		init_result("@problem %s kernel log: %s", where, text);
+	if (!verdict_is_report(text))
+		return false;
+	init_result("@problem %s kernel log: %s", where, text);
+	return true;
 }
 
-void init_scan_log(const char *where)
+bool init_scan_log(const char *where)
 {
+	bool reported = false;
 	char record[8192];
 	ssize_t n;
 
@@ -88,11 +91,12 @@ void init_scan_log(const char *where)
 			break;
 		else {
 			record[n] = '\0';
-			verdict_record(where, record);
+			reported |= verdict_record(where, record);
 		}
 	}
 	if (n < 0 && errno != EAGAIN)
 		init_result("@problem %s kernel log: read: %s", where, strerror(errno));
+	return reported;
 }
 
 /*

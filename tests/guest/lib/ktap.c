@@ -13,8 +13,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KTAP_EXIT_FAIL 1
-#define KTAP_EXIT_SKIP 77
+#define KTAP_EXIT_FAIL	1
+#define KTAP_EXIT_STUCK 3
+#define KTAP_EXIT_SKIP	77
 
 /* How long a killed process may take to go before it counts as stuck in the kernel. */
 #define KTAP_GRACE_SECONDS 20
@@ -78,12 +79,12 @@ bool ktap_sanitized(void)
 	return !access("/sys/kernel/debug/kmemleak", F_OK);
 }
 
-/* Sanitizers slow a case down, some tenfold. */
+/* Sanitizers slow a case down, some tenfold. A peer's are often those that wait for ever. */
 static unsigned int ktap_timeout(const struct ktap_case *c)
 {
 	unsigned int seconds = c->timeout ? c->timeout : KTAP_TIMEOUT;
 
-	return ktap_sanitized() ? 5 * seconds : seconds;
+	return !ktap_sanitized() ? seconds : ktap_peer() ? 2 * seconds : 5 * seconds;
 }
 
 char *ktap_note(void)
@@ -452,6 +453,8 @@ int ktap_main(const char *suite, const struct ktap_case *cases, size_t n, void (
 		if (getenv("KTAP_TIMES"))
 			printf("# %s took %.2f s\n", ktap_name(), ktap_now() - start);
 		fflush(stdout);
+		if (stuck && !strcmp(getenv("UNTIL") ?: "", "report"))
+			return KTAP_EXIT_STUCK;
 	}
 	ktap_current = NULL;
 	if (cleanup) {
