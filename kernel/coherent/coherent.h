@@ -166,6 +166,7 @@ struct coherent_ops {
  * @ready_lock: guards @ready and all that says whether a reset is under way, has
  *		been, or will be; innermost
  * @ready: may the memory be touched?
+ * @not_ready: that it may not is the log's last word of it
  * @resets: that the function came back from
  * @slept: in D3hot, or was until now, which it leaves by a reset
  * @frozen: its link is, by a fatal error; read without the lock too
@@ -188,6 +189,7 @@ struct coherent_device {
 	struct rw_semaphore gate;
 	spinlock_t ready_lock;
 	struct coherent_ready ready;
+	bool not_ready;
 	u64 resets;
 	bool slept;
 	bool frozen;

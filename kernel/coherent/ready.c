@@ -10,7 +10,8 @@
  * wait early. The time allowed starts anew when a reset comes in between.
  *
  * A wait that fails is remembered until the next reset: accesses after it poll
- * once and fail at once.
+ * once and fail at once. It is in the log; and so is, once, that the memory
+ * became ready after all, or the log's last word of it would be wrong.
  */
 #include <linux/delay.h>
 #include <linux/module.h>
@@ -58,16 +59,43 @@ u64 coherent_ready_generation(struct coherent_device *cdev)
 }
 COHERENT_EXPORT(coherent_ready_generation);
 
+/* Was it the log's last word that the memory is not ready, and is it now? */
+static bool coherent_ready_again(struct coherent_device *cdev)
+{
+	bool again = false;
+
+	lockdep_assert_held(&cdev->ready_lock);
+
+	switch (coherent_ready_state(&cdev->ready)) {
+	case COHERENT_READY_FAILED:
+		cdev->not_ready = true;
+		break;
+	case COHERENT_READY_YES:
+		again = cdev->not_ready;
+		cdev->not_ready = false;
+		break;
+	default:
+		break;
+	}
+	return again;
+}
+
 /* Hand in what was seen. False: a reset came in between. */
 static bool coherent_ready_tell(struct coherent_device *cdev, u64 generation,
 				u32 holding, bool expired)
 {
+	bool again = false;
 	bool taken;
 
 	spin_lock(&cdev->ready_lock);
 	taken = coherent_ready_observe(&cdev->ready, generation, holding,
 				       expired);
+	if (taken)
+		again = coherent_ready_again(cdev);
 	spin_unlock(&cdev->ready_lock);
+
+	if (again)
+		pci_info(cdev->core.pdev, "coherent memory ready after all\n");
 	return taken;
 }
 

@@ -101,6 +101,11 @@ memory_of() {
 	put "$at/resmem_base" "$(printf '%#x' $(($3 ? $4 + $2 : 0)))"
 }
 
+# ready_line BDF: the same of the first one after it that ended well.
+ready_line() {
+	printf '6,1210,1894567890,-;%s %s: coherent memory ready after all' "$GRACE" "$1"
+}
+
 # not_ready_line BDF: what our driver logs of a wait that failed, as /dev/kmsg has it.
 not_ready_line() {
 	printf '3,1204,1834567890,-;%s %s: coherent memory not ready after 30 s: C2C link (BAR0+0x1498) up, HBM training (BAR0+0x200bc) not done (0xff, 0x3; both must be 0xff)' \

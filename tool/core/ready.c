@@ -16,6 +16,7 @@
 #define LOG_RECORD     8192
 #define LOG_LINE       " %s: coherent memory "
 #define LOG_FAILED     "not ready "
+#define LOG_OVER       "ready after all"
 #define COMMAND_OFFSET 4
 #define COMMAND_MEMORY 2
 
@@ -25,7 +26,8 @@
 #define READY_DONE 0xFF
 #define READY_SIZE 0x21000
 
-const char *ready_reason(const char *record, const char *address)
+/* What a record says of the memory of this GPU, if that begins so; else NULL. */
+static const char *record_says(const char *record, const char *address, const char *what)
 {
 	char words[64];
 	const char *at;
@@ -33,7 +35,12 @@ const char *ready_reason(const char *record, const char *address)
 	snprintf(words, sizeof(words), LOG_LINE, address);
 	at = strstr(record, words);
 	at = at ? at + strlen(words) : NULL;
-	return at && !strncmp(at, LOG_FAILED, strlen(LOG_FAILED)) ? at : NULL;
+	return at && !strncmp(at, what, strlen(what)) ? at : NULL;
+}
+
+const char *ready_reason(const char *record, const char *address)
+{
+	return record_says(record, address, LOG_FAILED);
 }
 
 const char *ready_when(char buf[32], const char *record)
@@ -70,6 +77,8 @@ int ready_record(char *record, size_t size, const char *address)
 			if (ready_reason(line, address)) {
 				snprintf(record, size, "%s", line);
 				ret = 0;
+			} else if (record_says(line, address, LOG_OVER)) {
+				ret = -ENOENT;
 			}
 			line = end + 1;
 		}

@@ -145,6 +145,26 @@ $(not_ready_line $GPU)
 spoil memory-ready closed WARN logged unknown
 spoil memory-ready logged FAIL logged failed
 spoil memory-ready again PASS logged yes
+# And was ready again since.
+logged_and_over() {
+	logged unknown
+	put dev/kmsg "$(<"$T/dev/kmsg")
+$(ready_line 0008:01:00.0)
+$(ready_line $GPU)"
+}
+over_for_another() {
+	logged unknown
+	put dev/kmsg "$(<"$T/dev/kmsg")
+$(ready_line 0008:01:00.0)"
+}
+failed_once_more() {
+	logged_and_over
+	put dev/kmsg "$(<"$T/dev/kmsg")
+$(not_ready_line $GPU)"
+}
+spoil memory-ready over SKIP logged_and_over
+spoil memory-ready over-for-another WARN over_for_another
+spoil memory-ready failed-once-more WARN failed_once_more
 not_logged() {
 	put dev/kmsg "$(not_ready_line 0008:01:00.0)"
 	put $DEV/coherent_memory/ready unknown

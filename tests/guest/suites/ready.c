@@ -147,6 +147,7 @@ static void stuck(void)
 {
 	const struct rdy_stuck *s = &rdy_stuck[ktap_arg()];
 	const char *const words[] = {gpu.bdf, s->log, NULL};
+	const char *const again[] = {gpu.bdf, "coherent memory ready after all", NULL};
 	double first, second;
 	volatile char *p;
 	uint64_t value;
@@ -175,17 +176,21 @@ static void stuck(void)
 	OK(!strcmp(text, "failed"), "coherent_memory/ready: expected failed, got %s", text);
 
 	/* It became ready after all: the next access looks once. */
+	log = util_log_mark();
 	sim_fault(gpu.name, "training", "normal");
 	sim_train(gpu.name);
 	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &value, 8), 8, "trained after all: read");
 	EQ(vfio_touch_read(p, &value), 0, "trained after all: touch");
+	EQ(util_log_lines(log, again), 1, "lines of readiness");
 	rdy_no_ras();
 }
 
-/* A reset gives a failed device its next chance. */
+/* A reset gives a failed device its next chance. The log says so of the first wait that ends well. */
 static void reset_after_failure(void)
 {
+	const char *const again[] = {gpu.bdf, "coherent memory ready after all", NULL};
 	uint64_t value;
+	int log;
 
 	gpu_open_preset(&gpu, "cxl");
 	sim_fault(gpu.name, "training", "stuck");
@@ -193,8 +198,12 @@ static void reset_after_failure(void)
 	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &value, 8), -EIO, "stuck");
 	sim_fault(gpu.name, "training", "normal");
 	sim_fault(gpu.name, "training_ms", "300");
+	log = util_log_mark();
 	rdy_reset();
 	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &value, 8), 8, "after the next reset");
+	rdy_reset();
+	EQ(vfio_read(&gpu.vfio, VFIO_USEMEM, 0, &value, 8), 8, "after one more");
+	EQ(util_log_lines(log, again), 1, "lines of readiness, of two waits that ended well");
 	rdy_no_ras();
 }
 
