@@ -116,6 +116,8 @@ void check_memory_failure(struct finding *f, const struct patient *p);
 void check_huge_maps(struct finding *f, const struct patient *p);
 /* The value of CONFIG_<name>; "n" when not set; NULL when the configuration cannot be read. */
 const char *kernel_config(const char *name);
+/* Of a release like "6.12.3-amd64": 612. */
+unsigned int kernel_number(void);
 bool machine_is_arm64(void);
 bool machine_is_power(void);
 /* How many NUMA nodes are in a list: "has_cpu", "has_generic_initiator". */

@@ -15,7 +15,7 @@
 #define CONFIG_MAX (1UL << 20)
 #define SMALL_PAGE 4096
 #define LARGE_PAGE 65536
-/* Releases, as release_number() has them. */
+/* Releases, as kernel_number() has them. */
 #define HUGE_SINCE	  612
 #define HUGE_OWN_SINCE	  619
 #define HUGE_ALWAYS_SINCE 702
@@ -89,6 +89,14 @@ static void config_missing(struct finding *f)
 		"the kernel's configuration is neither /proc/config.gz nor /boot/config-%s: put it "
 		"there",
 		sys_release());
+}
+
+unsigned int kernel_number(void)
+{
+	unsigned int major = 0, minor = 0;
+
+	sscanf(sys_release(), "%2u.%2u", &major, &minor);
+	return 100 * major + minor;
 }
 
 /* For an option that should be "y"; false when it has been dealt with. */
@@ -182,15 +190,6 @@ static unsigned long page_size(void)
 	return SMALL_PAGE;
 }
 
-/* Of a release like "6.12.3-amd64": 612. */
-static unsigned int release_number(void)
-{
-	unsigned int major = 0, minor = 0;
-
-	sscanf(sys_release(), "%2u.%2u", &major, &minor);
-	return 100 * major + minor;
-}
-
 /* The kernel's own driver, which fills a mapping when it is made; ours is known by its files. */
 static bool has_own_driver(const struct patient *p)
 {
@@ -212,14 +211,14 @@ static const char *small_pages_by(const struct patient *p)
 
 	if (machine_is_power())
 		return "no huge PFN maps on POWER";
-	if (release_number() < HUGE_SINCE)
+	if (kernel_number() < HUGE_SINCE)
 		return "no huge PFN maps before 6.12";
 	if (config && strcmp(config, "y"))
 		return "CONFIG_ARCH_SUPPORTS_HUGE_PFNMAP is not set";
-	if (has_own_driver(p) && release_number() < HUGE_OWN_SINCE)
+	if (has_own_driver(p) && kernel_number() < HUGE_OWN_SINCE)
 		return "the kernel's own driver makes none before 6.19";
 	/* They came with the policy for other huge pages, and lost it; stable ones in between. */
-	if (release_number() < HUGE_ALWAYS_SINCE &&
+	if (kernel_number() < HUGE_ALWAYS_SINCE &&
 	    !sys_line(thp, sizeof(thp), "/sys/kernel/mm/transparent_hugepage/enabled") &&
 	    !strstr(thp, "[always]"))
 		return "transparent_hugepage/enabled is not always, which some kernels heed";

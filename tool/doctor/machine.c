@@ -21,6 +21,7 @@
 #include "plan/plan.h"
 
 #define HOST_MEMORY "System RAM (NVIDIA)"
+#define KVM_REFUSES 617		 /* the release since which KVM maps no such memory uncached */
 #define CAP_LOCK    (1ULL << 14) /* CAP_IPC_LOCK */
 
 static bool machine_is(const char *name)
@@ -281,6 +282,11 @@ void check_kvm_cacheable(struct finding *f, const struct patient *p)
 	answer = machine_kvm(KVM_CACHEABLE);
 	if (answer < 0)
 		finding(f, VERDICT_SKIP, "/dev/kvm: %s", strerror(-answer));
+	else if (!answer && kernel_number() >= KVM_REFUSES)
+		finding(f, VERDICT_FAIL,
+			"this processor lacks S2FWB or DIC, without which KVM of %s refuses such "
+			"memory: no VM that has the GPU starts",
+			sys_release());
 	else if (!answer)
 		finding(f, VERDICT_FAIL, "KVM of %s maps such memory uncached", sys_release());
 	else

@@ -266,6 +266,13 @@ says doctor/memlock-does-not-fit doctor --check memlock --ram 20GiB --strict
 says doctor/memlock-no-size doctor --check memlock --ram lots
 
 spoil kvm-cacheable uncached FAIL put dev/kvm "243 0"
+# What is old has no such capability; what is new says that the processor has not what it takes.
+narrow_processor() {
+	put proc/sys/kernel/osrelease $1
+	put dev/kvm "243 0"
+}
+spoil kvm-cacheable before FAIL narrow_processor 6.16.9
+spoil kvm-cacheable processor FAIL narrow_processor 6.17.0
 spoil kvm-cacheable absent SKIP gone dev/kvm
 spoil kvm-cacheable amd64 SKIP put proc/sys/kernel/arch x86_64
 
