@@ -98,4 +98,8 @@ int bind_undo(const struct gpu *gpu, bool dry, bind_step_fn step);
  */
 int bind_forget(const char *word, bool dry, bind_step_fn step);
 
+/* others.c: what else is in the groups of these, into the array; and said, where it is in the way. */
+struct json_object;
+void bind_others(struct json_object *others, const struct gpu_set *set, bool quiet);
+
 #endif

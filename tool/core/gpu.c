@@ -6,14 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <pci/pci.h>
-
 #include "core/error.h"
 #include "core/gpu.h"
+#include "core/names.h"
 #include "core/sys.h"
 
 #define GPU_DEVICES "/sys/bus/pci/devices"
-#define GPU_NAMES   "/usr/share/misc/pci.ids"
 #define GRACE	    "nvgrace_gpu_vfio_pci"
 #define NVLINK2	    "nvlink2_vfio_pci"
 
@@ -143,13 +141,9 @@ static void gpu_read_best(struct gpu *gpu, uint32_t class)
 
 static void gpu_read_name(struct gpu *gpu, struct pci_access *names)
 {
-	char buf[GPU_NAME];
-	const char *found =
-		pci_lookup_name(names, buf, sizeof(buf),
-				PCI_LOOKUP_DEVICE | PCI_LOOKUP_NO_NUMBERS | PCI_LOOKUP_NO_HWDB,
-				gpu->model->vendor, gpu->model->device);
-
-	snprintf(gpu->name, sizeof(gpu->name), "%s", found ? found : gpu->model->name);
+	if (!names_device(names, gpu->name, sizeof(gpu->name), gpu->model->vendor,
+			  gpu->model->device))
+		snprintf(gpu->name, sizeof(gpu->name), "%s", gpu->model->name);
 }
 
 static const struct gpu_model *gpu_model(uint64_t vendor, uint64_t device)
@@ -204,39 +198,6 @@ bool gpu_refresh(struct gpu *gpu)
 	return true;
 }
 
-void gpu_scan(struct gpu_set *set)
-{
-	char **names = sys_names(GPU_DEVICES);
-	struct pci_access *ids = pci_alloc();
-	struct gpu *more, one;
-
-	memset(set, 0, sizeof(*set));
-	/* The file of names only: the library's other sources want a probed bus. */
-	ids->id_lookup_mode = 0;
-	if (sys_is_tree())
-		pci_set_name_list_path(ids, strdup(sys_path(GPU_NAMES)), 1);
-	for (char **name = names; name && *name; name++) {
-		if (!gpu_read(&one, *name, ids)) {
-			if (one.model)
-				memcpy(set->ordinary, one.address, sizeof(set->ordinary));
-			continue;
-		}
-		more = realloc(set->gpu, (set->count + 1) * sizeof(*more));
-		if (!more)
-			break;
-		set->gpu = more;
-		set->gpu[set->count++] = one;
-	}
-	pci_cleanup(ids);
-	sys_names_free(names);
-}
-
-void gpu_free(struct gpu_set *set)
-{
-	free(set->gpu);
-	memset(set, 0, sizeof(*set));
-}
-
 bool gpu_parse_address(const char *text, int *domain, int *bus, int *slot, int *function)
 {
 	unsigned int d, b, s, f;
@@ -254,6 +215,46 @@ bool gpu_parse_address(const char *text, int *domain, int *bus, int *slot, int *
 	*slot = s;
 	*function = f;
 	return s < 32 && f < 8;
+}
+
+/* As the kernel spells one, so that whatever else a tree has there is nothing to print. */
+static bool is_address(const char *name)
+{
+	int domain, bus, slot, function;
+
+	return gpu_parse_address(name, &domain, &bus, &slot, &function) && domain >= 0 &&
+	       strlen(name) < GPU_ADDRESS;
+}
+
+void gpu_scan(struct gpu_set *set)
+{
+	char **names = sys_names(GPU_DEVICES);
+	struct pci_access *ids = names_open();
+	struct gpu *more, one;
+
+	memset(set, 0, sizeof(*set));
+	for (char **name = names; name && *name; name++) {
+		if (!is_address(*name))
+			continue;
+		if (!gpu_read(&one, *name, ids)) {
+			if (one.model)
+				memcpy(set->ordinary, one.address, sizeof(set->ordinary));
+			continue;
+		}
+		more = realloc(set->gpu, (set->count + 1) * sizeof(*more));
+		if (!more)
+			break;
+		set->gpu = more;
+		set->gpu[set->count++] = one;
+	}
+	names_close(ids);
+	sys_names_free(names);
+}
+
+void gpu_free(struct gpu_set *set)
+{
+	free(set->gpu);
+	memset(set, 0, sizeof(*set));
 }
 
 /* The GPU that a word names; an exit code otherwise. */

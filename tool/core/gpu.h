@@ -129,6 +129,8 @@ int group_of(const char *address);
 char **group_members(int group);
 /* A port or a switch, which is nobody's to be given. */
 bool group_is_port(const char *address);
+/* With this one VFIO gives the group away, as it leaves DMA to others; "": none. */
+bool group_is_viable(const char *driver);
 /* The GPU itself, or one of its bridges. */
 bool gpu_includes(const struct gpu *gpu, const char *address);
 

@@ -41,6 +41,12 @@ bool group_is_port(const char *address)
 	       class >> 8 == CLASS_PCI_BRIDGE;
 }
 
+bool group_is_viable(const char *driver)
+{
+	return !driver[0] || gpu_is_vfio_driver(driver) || !strcmp(driver, "pcieport") ||
+	       !strcmp(driver, "pci-stub");
+}
+
 bool gpu_includes(const struct gpu *gpu, const char *address)
 {
 	for (int i = 0; i < gpu->bridges; i++)

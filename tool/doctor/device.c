@@ -137,13 +137,6 @@ void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient 
 			gpu->iommu);
 }
 
-/* What VFIO puts up with in a group that it gives away: drivers that leave DMA to others. */
-static bool is_viable(const char *driver)
-{
-	return !driver[0] || gpu_is_vfio_driver(driver) || !strcmp(driver, "pcieport") ||
-	       !strcmp(driver, "pci-stub");
-}
-
 /* Of the GPU's bridges there is a check of their own. */
 void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
@@ -158,7 +151,7 @@ void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct pa
 		if (gpu_includes(gpu, *name))
 			continue;
 		gpu_driver_of(driver, sizeof(driver), *name);
-		if (!is_viable(driver))
+		if (!group_is_viable(driver))
 			finding(f, VERDICT_FAIL,
 				"group %d has also %s, which the host uses, with %s", gpu->group,
 				*name, driver);

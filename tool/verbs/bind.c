@@ -59,7 +59,7 @@ static bool undo_step(const char *address, const char *what, const char *path, c
 /* udev runs one of us for each function that comes, so that one may have to wait for another. */
 static int bind_lock(int fd, const char *seconds)
 {
-	long left = seconds ? 10 * strtol(seconds, NULL, 10) : 0;
+	int64_t left = seconds ? 10 * strtoll(seconds, NULL, 10) : 0;
 
 	while (flock(fd, LOCK_EX | LOCK_NB)) {
 		if (errno != EWOULDBLOCK || left-- <= 0 || bind_stopped)
@@ -83,6 +83,8 @@ static int bind_begin(const struct call *call)
 		advise("--dry-run shows what would be done");
 		return EXIT_FAILED;
 	}
+	/* A step is told before it is made, at the end of a pipe too: it may be that it hangs. */
+	setvbuf(stdout, NULL, _IOLBF, 0);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
@@ -95,6 +97,9 @@ static int bind_begin(const struct call *call)
 	if (ret) {
 		complain(LOCK_FILE, "lock", "%s",
 			 ret == -EWOULDBLOCK ? "another cohgpu is at work" : strerror(-ret));
+		if (ret == -EWOULDBLOCK)
+			advise("try again when it has ended%s",
+			       call->verb->run == run_bind ? ", or wait for it: --wait 60" : "");
 		return EXIT_FAILED;
 	}
 	return EXIT_OK;
@@ -126,23 +131,36 @@ static int wait_for_drain(const struct gpu *gpu, const char *seconds)
 	return EXIT_FAILED;
 }
 
-/* All checks of all GPUs come before the first change. */
-static int bind_all(const struct call *call, const struct gpu_set *set, struct bind_plan *plans)
+static int bind_look(const struct call *call, const struct gpu_set *set, struct bind_plan *plans)
 {
-	bool dry = call_has(call, OPT_DRY_RUN);
 	int status = EXIT_OK;
-	size_t i;
 
-	for (i = 0; i < set->count && !status; i++) {
+	for (size_t i = 0; i < set->count && !status; i++) {
+		bind_free(&plans[i]);
 		plans[i].persist = call_has(call, OPT_PERSIST);
 		status = bind_prepare(&plans[i], &set->gpu[i], call->option[OPT_DRIVER]);
 		if (!status)
 			status = bind_check(&plans[i], &set->gpu[i]);
-		if (!status)
-			status = wait_for_drain(&set->gpu[i], call->option[OPT_WAIT]);
 	}
+	return status;
+}
+
+/*
+ * All checks of all GPUs come before the first change; and once more after what takes its time, in
+ * which somebody may have begun to use one.
+ */
+static int bind_all(const struct call *call, const struct gpu_set *set, struct bind_plan *plans)
+{
+	bool dry = call_has(call, OPT_DRY_RUN);
+	int status = bind_look(call, set, plans);
+	size_t i;
+
+	for (i = 0; i < set->count && !status; i++)
+		status = wait_for_drain(&set->gpu[i], call->option[OPT_WAIT]);
 	for (i = 0; i < set->count && !status; i++)
 		status = bind_load(&plans[i], dry, bind_step);
+	if (!status && !dry)
+		status = bind_look(call, set, plans);
 	for (i = 0; i < set->count && !status; i++)
 		status = bind_run(&plans[i], dry, bind_step);
 	/* All or nothing: those that were handed over before come back too. */
@@ -150,6 +168,22 @@ static int bind_all(const struct call *call, const struct gpu_set *set, struct b
 		if (bind_back(&plans[i], undo_step))
 			advise("to try again: cohgpu restore %s", set->gpu[i].address);
 	return status;
+}
+
+/* The GPUs that the words name, as they are while nobody else of us works. */
+static int bind_select(const struct call *call, struct gpu_set *set)
+{
+	int status;
+
+	gpu_scan(set);
+	status = gpu_select(set, call->words, call->count);
+	if (!status)
+		status = bind_begin(call);
+	if (status)
+		return status;
+	gpu_free(set);
+	gpu_scan(set);
+	return gpu_select(set, call->words, call->count);
 }
 
 static void bind_finish(const struct call *call, struct json_object *object, int status)
@@ -195,17 +229,15 @@ static int forget_all(struct call *call)
 
 int run_bind(const struct call *call)
 {
-	struct json_object *object = out_new(call);
+	struct json_object *object = out_new(call), *others;
 	struct bind_plan *plans = NULL;
 	struct gpu_set set;
 	int status;
 
 	bind_steps = out_array(object, "steps");
+	others = out_array(object, "group_others");
 	bind_quiet = call_has(call, OPT_JSON);
-	gpu_scan(&set);
-	status = gpu_select(&set, call->words, call->count);
-	if (!status)
-		status = bind_begin(call);
+	status = bind_select(call, &set);
 	if (!status) {
 		plans = calloc(set.count, sizeof(*plans));
 		status = plans ? bind_all(call, &set, plans) : EXIT_FAILED;
@@ -214,6 +246,8 @@ int run_bind(const struct call *call)
 		for (size_t i = 0; i < set.count; i++)
 			fprintf(stderr, "%s: nothing to do, it is bound to %s\n",
 				set.gpu[i].address, set.gpu[i].driver);
+	if (!status)
+		bind_others(others, &set, bind_quiet);
 	bind_finish(call, object, status);
 	for (size_t i = 0; plans && i < set.count; i++)
 		bind_free(&plans[i]);
@@ -230,15 +264,16 @@ int run_restore(const struct call *given)
 	struct call call = *given;
 	int forgotten = EXIT_NOTHING, status = EXIT_NOTHING;
 	const char *word = given->words[0];
-	struct gpu_set set;
+	struct gpu_set set = {0};
 
 	bind_steps = out_array(object, "steps");
 	bind_quiet = call_has(&call, OPT_JSON);
-	gpu_scan(&set);
-	if (!bind_begin(&call))
+	if (!bind_begin(&call)) {
+		gpu_scan(&set);
 		forgotten = forget_all(&call);
-	else
+	} else {
 		status = EXIT_FAILED;
+	}
 	/* Without a GPU "all" is those that are gone. */
 	if (status != EXIT_FAILED && call.count && (forgotten == EXIT_NOTHING || set.count))
 		status = gpu_select(&set, call.words, call.count);

@@ -191,6 +191,8 @@ const struct verb verbs[] = {
 			"step. When a step fails, or at an interrupt, all is put back; after a "
 			"kill, cohgpu restore does it. A GPU that is already bound to the driver "
 			"is left alone. A driver that was loaded stays loaded.\n"
+			"VFIO gives IOMMU groups as a whole. What else is in the group is not "
+			"touched: it is said where the host uses it, with what has to be done.\n"
 			"--persist leaves a rule of udev, which keeps other drivers from the GPU "
 			"when it comes and runs this program to bind it, at a boot as well as "
 			"after hotplug.",

@@ -139,16 +139,59 @@ check "a bridge's rule binds the GPU" grep -q "KERNEL==\"0006:00:00.1\".*{driver
 	"$T/etc/udev/rules.d/90-cohgpu-0006:00:00.1.rules"
 
 # udev runs one for each function that comes: the second waits for the first.
-waits_for_another() {
+locked() {
 	mkdir -p "$T/run/cohgpu"
 	exec 8>"$T/run/cohgpu/lock"
 	flock 8
-	(sleep 1 && flock -u 8) &
+}
+# waits_for_another COMMAND...: which is what the other one does before it ends.
+waits_for_another() {
+	locked
+	(sleep 1 && "$@" && flock -u 8) &
 	with_kernel cohgpu bind $GPU --wait 20 8>&-
 }
 tree bind-waits hosted
-check "bind --wait waits for another to end" waits_for_another
+check "bind --wait waits for another to end" waits_for_another true
 exec 8>&-
+# What it saw before it waited is no more so.
+no_group_yet() {
+	hosted
+	gone $DEV/iommu_group
+}
+tree bind-waits-and-looks no_group_yet
+check "and looks at what the other left" waits_for_another group_of $GPU 3 smmu3.0x0000000005000000
+exec 8>&-
+# Of two at once one works, and the other does not touch anything.
+tree bind-locked hosted
+locked
+state >"$WORK/before"
+does bind/locked bind $GPU
+does restore/locked restore $GPU
+check "nothing is changed beside another" diff "$WORK/before" <(state)
+exec 8>&-
+does bind/wait-too-large bind $GPU --wait 9999999999
+# whole_or_not: both GPUs are bound, and on record, or neither is.
+whole_or_not() {
+	local drivers records
+	drivers=$(driver_now 0008:01:00.0; driver_now $GPU)
+	records=$(compgen -G "$T/run/cohgpu/*.json" | wc -l)
+	[[ $drivers == "$GRACE"$'\n'"$GRACE" && $records == 2 || $drivers == $'nvidia\nnvidia' && $records == 0 ]] ||
+		{ printf '%s: %s, %d records\n' "$1" "${drivers/$'\n'/ }" "$records" && return 1; }
+}
+# race N: binds and restores at once, each of which may be refused, and none may end half-way.
+race() {
+	local round bad=0
+	for ((round = 0; round < $1; round++)); do
+		tree_again
+		(with_kernel cohgpu bind all || true) >/dev/null 2>&1 &
+		(with_kernel cohgpu bind all --persist || true) >/dev/null 2>&1 &
+		(with_kernel cohgpu restore all || true) >/dev/null 2>&1 &
+		wait
+		whole_or_not "round $round" || bad=1
+		comes_back "round $round" || bad=1
+	done
+	return $bad
+}
 
 # A second bind that fails leaves the rule of the first.
 second_fails() {
@@ -397,6 +440,70 @@ tree drains online
 check "bind --wait waits for the memory to be given back" drains
 check "and binds then" test "$(driver_now)" = $GRACE
 
+# Memory of one takes long to drain, and meanwhile somebody begins to use the other.
+used_meanwhile() {
+	local status=0
+	(sleep 1.5 && process 813 nvidia-persiste /dev/nvidia0 && put proc/iomem "nothing") &
+	with_kernel cohgpu bind all --wait 20 || status=$?
+	wait
+	[[ $status == 2 ]] && diff "$WORK/before" <(state)
+}
+two_online() {
+	two_hosted
+	minor 0008:01:00.0 0
+	minor $GPU 1
+	put proc/iomem "420000000000-4217bfffffff : System RAM (NVIDIA)"
+}
+tree used-meanwhile two_online
+state >"$WORK/before"
+check "what is used after the first look is not taken either" used_meanwhile
+
+# VFIO gives groups: who else is in one, and has to go first, is said.
+# beside BDF CLASS DRIVER
+beside() {
+	pci_function $1 0x10de 0x22b0 $2
+	group_of $1 3 smmu3.0x0000000005000000
+	[[ -z $3 ]] || driver_of $1 $3
+}
+with_others() {
+	hosted
+	beside 0009:01:00.1 0x040300 snd_hda_intel
+	beside 0009:01:00.2 0x0c0330 ""
+	beside 0009:01:00.3 0x0c8000 vfio-pci
+	beside 0009:00:00.0 0x060400 pcieport
+}
+tree bind-others with_others
+does bind/others-dry-run bind $GPU --dry-run
+put usr/share/misc/pci.ids "10de  NVIDIA Corporation
+	22b0  AD102 High Definition Audio
+C 04  Multimedia controller
+	03  Audio device"
+does bind/others bind $GPU
+does bind/others-again bind $GPU --json
+# Another GPU at the same NPU, with its bridges.
+two_of_a_group() {
+	hosted_v100
+	v100_gpu 0004:05:00.0 1 00000202 4002000000000 00000103
+	driver_of 0004:05:00.0 nvidia
+	put sys/bus/pci/devices/0004:05:00.0/native nvidia
+}
+tree bind-part-of-a-group two_of_a_group
+does bind/part-of-a-group bind 0004:04:00.0
+does bind/part-of-a-group-json bind 0004:04:00.0 --json
+does bind/whole-group bind all
+check "of a whole group nothing is said" test "$(grep -c note: "$WORK/said")" = 0
+
+# Who reads at the end of a pipe knows the step at which it hangs.
+told_before() {
+	(KERNEL_AT=$1 KERNEL_FATE=kill with_kernel cohgpu bind $GPU) >"$WORK/fate" 2>&1 || true
+	cat "$WORK/fate"
+	grep -q "^$GPU unbind " "$WORK/fate"
+}
+tree bind-told hosted
+count_steps bind $GPU
+tree bind-told hosted
+check "a step is told before it is made, at the end of a pipe too" told_before $last
+
 export KERNEL_REFUSES=$GRACE
 tree driver-refuses hosted
 state >"$WORK/before"
@@ -477,6 +584,9 @@ every_step_after_reboot() {
 	done
 	[[ $last -ge 3 && $bad == 0 ]]
 }
+tree bind-race two_hosted
+state >"$WORK/before"
+check "many at once, and restore brings all back" race 10
 check "restore after a reboot is killed at every step" every_step_after_reboot
 
 # To be killed before a step is to be killed after the one before it.
