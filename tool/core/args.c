@@ -5,6 +5,8 @@
 #include "core/error.h"
 #include "core/verbs.h"
 
+#define NUMBER_DIGITS 9
+
 const struct verb *verb_find(const char *name)
 {
 	for (size_t i = 0; i < verbs_count; i++)
@@ -67,6 +69,11 @@ static int parse_option(struct call *call, int argc, char **argv, int *at)
 	}
 	if (option->kind == WORD_NUMBER && (!*value || value[strspn(value, "0123456789")])) {
 		complain(value, "parse", "--%s wants a number", option->name);
+		return EXIT_USAGE;
+	}
+	/* Whoever takes it may multiply it. */
+	if (option->kind == WORD_NUMBER && strlen(value) > NUMBER_DIGITS) {
+		complain(value, "parse", "--%s wants a smaller number", option->name);
 		return EXIT_USAGE;
 	}
 	call->option[option->id] = value;
