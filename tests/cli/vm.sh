@@ -293,6 +293,31 @@ ready_again() {
 	cohgpu sim fault gpu0 training normal && cohgpu bench "$GPU" --size 2M
 }
 
+# emulator FOLDER MODE: doctor asks a QEMU there for its version, or does not run it.
+emulator() {
+	mkdir -p "$1"
+	chmod "$2" "$1"
+	rm -f /tmp/was-run
+	printf '#!/bin/sh\ntouch /tmp/was-run\necho QEMU emulator version 10.0.0\n' >"$1/qemu-odd"
+	chmod 755 "$1/qemu-odd"
+	echo "<domain type='kvm'><devices><emulator>$1/qemu-odd</emulator><hostdev type='pci'><source>" \
+		"<address domain='0x${GPU%%:*}' bus='0x$(echo "$GPU" | cut -d: -f2)' slot='0x00' function='0x0'/>" \
+		"</source></hostdev></devices></domain>" >/tmp/domain.xml
+	cohgpu doctor --domain /tmp/domain.xml --check emulator
+}
+
+runs_installed() {
+	emulator /usr/local/lib/odd 755 | grep 'QEMU 10.0' && [ -e /tmp/was-run ]
+}
+
+runs_no_others() {
+	emulator /tmp/everybodys 777 | grep '^SKIP ' && [ ! -e /tmp/was-run ] || return 1
+	# A link to it out of a folder of root's leads there as well.
+	ln -sf /tmp/everybodys/qemu-odd /usr/local/lib/odd/qemu-link
+	sed -i 's|<emulator>.*</emulator>|<emulator>/usr/local/lib/odd/qemu-link</emulator>|' /tmp/domain.xml
+	cohgpu doctor --domain /tmp/domain.xml --check emulator | grep '^SKIP ' && [ ! -e /tmp/was-run ]
+}
+
 modprobe vfio-pci
 mount -t debugfs debugfs /sys/kernel/debug 2>/dev/null
 check "one GPU is listed" test -n "$GPU"
@@ -300,6 +325,8 @@ owner $GRACE
 check "status: fit for a guest" cohgpu status
 check "list has its driver" sh -c "cohgpu list | grep -Eq '$GPU .* $GRACE .* (ok|unsure)\$'"
 check "doctor runs" sh -c "cohgpu doctor $GPU >/tmp/doctor; [ \$? -le 2 ] && grep -q '^PASS  bound-driver' /tmp/doctor"
+check "a QEMU that root installed tells its version" runs_installed
+check "one that others could put there is not run" runs_no_others
 check "probe sees the windows" sh -c "cohgpu probe $GPU | tee /dev/stderr | grep -q 'BAR4 *128 GiB *95 GiB rwm *usemem'"
 cohgpu bench "$GPU" --size 4M >/tmp/bench 2>&1
 check "bench measures" grep '^usemem *read *4 MiB .*/s' /tmp/bench

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <fcntl.h>
+#include <limits.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -41,24 +43,36 @@ static bool program_line(const char *path, char *line, size_t size)
 	return got;
 }
 
-/* A path out of a file is run only if it is what root has installed. */
-static bool program_is_installed(const char *path)
+/*
+ * A path out of a file is run only if it is what root has installed: nobody else may change it, nor
+ * put another in its place between this look and the run, so its folders count, and no links do.
+ */
+static bool program_is_installed(char *real, const char *path)
 {
+	char part[PATH_MAX], *slash;
 	struct stat st;
 
-	return path[0] == '/' && !stat(path, &st) && S_ISREG(st.st_mode) && st.st_uid == 0 &&
-	       !(st.st_mode & (S_IWGRP | S_IWOTH));
+	if (path[0] != '/' || !realpath(path, real) || stat(real, &st) || !S_ISREG(st.st_mode))
+		return false;
+	snprintf(part, sizeof(part), "%s", real);
+	while (!stat(part, &st) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH))) {
+		slash = strrchr(part, '/');
+		if (!slash || !slash[1])
+			return true;
+		slash[slash == part] = 0;
+	}
+	return false;
 }
 
 unsigned int program_version(const char *path, const char *words)
 {
 	unsigned int major, minor;
-	char line[128] = "";
+	char line[128] = "", real[PATH_MAX];
 	const char *at;
 
 	if (sys_is_tree())
 		sys_line(line, sizeof(line), "%s.version", path);
-	else if (!program_is_installed(path) || !program_line(path, line, sizeof(line)))
+	else if (!program_is_installed(real, path) || !program_line(real, line, sizeof(line)))
 		return 0;
 	at = strstr(line, words);
 	if (!at || sscanf(at + strlen(words), "%3u.%2u", &major, &minor) != 2)
