@@ -9,6 +9,7 @@
  * KERNEL_REFUSES=D  driver D takes no device, and the simulator no such value
  * KERNEL_LIVE=1     on a running machine: steps only, their effect is the real kernel's
  * KERNEL_STEPS=F    the number of steps is left in file F
+ * KERNEL_SYNCED=F   what is synced is written into file F, a path a line
  * KERNEL_OVERRUN=F  while there is a file F, which this takes away, the log has run over
  */
 #include <errno.h>
@@ -277,4 +278,17 @@ int rmdir(const char *path)
 		syscall(SYS_unlinkat, AT_FDCWD, file, 0);
 	}
 	return syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
+}
+
+int fsync(int fd)
+{
+	char link[64], path[PATH_MAX] = "";
+	FILE *file = *setting("KERNEL_SYNCED") ? fopen(setting("KERNEL_SYNCED"), "a") : NULL;
+
+	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	if (file && readlink(link, path, sizeof(path) - 1) > 0)
+		fprintf(file, "%s\n", path);
+	if (file)
+		fclose(file);
+	return syscall(SYS_fsync, fd);
 }

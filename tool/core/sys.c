@@ -234,6 +234,24 @@ static int sys_fill(const char *full, const char *text)
 	return wrote < 0 ? wrote : 0;
 }
 
+/* The name too is to be there after a loss of power; what cannot be synced has none to lose. */
+static void sync_folder(const char *full)
+{
+	char folder[PATH_MAX];
+	char *slash;
+	int fd;
+
+	snprintf(folder, sizeof(folder), "%s", full);
+	slash = strrchr(folder, '/');
+	if (slash)
+		slash[slash == folder] = 0;
+	fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	fsync(fd);
+	close(fd);
+}
+
 int file_replace(const char *full, const char *text)
 {
 	char fresh[PATH_MAX + 8];
@@ -245,6 +263,8 @@ int file_replace(const char *full, const char *text)
 		ret = -errno;
 	if (ret)
 		unlink(fresh);
+	else
+		sync_folder(full);
 	return ret;
 }
 
@@ -274,7 +294,14 @@ int sys_make_folder(const char *path)
 
 int sys_remove(const char *path)
 {
-	return unlink(sys_path("%s", path)) && errno != ENOENT ? -errno : 0;
+	char full[PATH_MAX];
+
+	snprintf(full, sizeof(full), "%s", sys_path("%s", path));
+	if (!unlink(full))
+		sync_folder(full);
+	else if (errno != ENOENT)
+		return -errno;
+	return 0;
 }
 
 static int sys_not_hidden(const struct dirent *entry)

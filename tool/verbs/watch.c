@@ -5,11 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "core/error.h"
 #include "core/out.h"
 #include "core/sys.h"
+#include "core/text.h"
 #include "verbs/verbs.h"
 #include "watch/watch.h"
 
@@ -182,6 +184,7 @@ int run_watch(const struct call *call)
 	};
 	struct watch w = {0};
 	struct gpu_set set;
+	struct stat there;
 	bool all = true;
 
 	for (int i = 0; i < call->count; i++)
@@ -190,6 +193,11 @@ int run_watch(const struct call *call)
 	watcher.status = gpu_select(&set, call->words, call->count);
 	if (interval < 1 || interval > INTERVAL_MAX) {
 		complain("--interval", "parse", "1 to %d milliseconds", INTERVAL_MAX);
+		watcher.status = EXIT_USAGE;
+	}
+	/* It is put in place of what is there, which had better be its like: not /dev/stdout. */
+	if (watcher.file && !stat(watcher.file, &there) && !S_ISREG(there.st_mode)) {
+		complain(watcher.file, "write", "it is there, and no file that could be replaced");
 		watcher.status = EXIT_USAGE;
 	}
 	if (seconds > FOR_MAX) {

@@ -132,6 +132,18 @@ check "what the rule runs binds" test "$(driver_now)" = $GRACE
 does restore/persist-at-boot restore $GPU
 check "restore leaves the choice to the kernel" test "$(driver_now) $(<"$T/$DEV/driver_override")" = "nvidia (null)"
 
+# After a loss of power there is the rule, and after the next one there is none.
+# synced ARGS...: what is made to last, with its folder
+synced() {
+	KERNEL_SYNCED=$WORK/synced with_kernel cohgpu "$@" >/dev/null
+	sort -u "$WORK/synced"
+	grep -qx "$T/etc/udev/rules.d" "$WORK/synced"
+	rm "$WORK/synced"
+}
+tree bind-synced hosted
+check "a rule's folder is synced" synced bind $GPU --persist
+check "and when it is taken away" synced restore $GPU
+
 # The rules of a V100's bridges bind the whole GPU, with its driver.
 tree bind-v100-persist hosted_v100
 does bind/v100-persist bind all --persist

@@ -218,6 +218,11 @@ check "metrics have the collector's format" metrics_format
 } >"$WORK/said"
 golden_is watch/metrics
 
+# What is no file is not replaced by one.
+mkfifo "$WORK/pipe.prom"
+says watch/metrics-into-a-pipe watch --prometheus "$WORK/pipe.prom" --for 0
+check "and is what it was" test -p "$WORK/pipe.prom"
+
 # An interrupt is how it usually ends.
 interrupted() {
 	watching 5
