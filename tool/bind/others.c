@@ -12,6 +12,7 @@
 #include "core/names.h"
 #include "core/out.h"
 #include "core/sys.h"
+#include "core/text.h"
 
 /* The coherent GPU that a function is, or is a bridge of; NULL: none. */
 static const struct gpu *gpu_of(const struct gpu_set *all, const char *address)

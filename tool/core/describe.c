@@ -89,7 +89,7 @@ static void describe_group(struct json_object *object, const struct gpu *gpu)
 
 	for (char **name = names; name && *name; name++)
 		if (strcmp(*name, gpu->address))
-			json_object_array_add(others, json_object_new_string(*name));
+			json_object_array_add(others, out_string(*name));
 	sys_names_free(names);
 }
 
@@ -118,7 +118,7 @@ struct json_object *gpu_describe(const struct gpu *gpu)
 	out_number(object, "links", gpu->links);
 	bridges = out_array(object, "bridges");
 	for (int i = 0; i < gpu->bridges; i++)
-		json_object_array_add(bridges, json_object_new_string(gpu->bridge[i]));
+		json_object_array_add(bridges, out_string(gpu->bridge[i]));
 	out_bool(object, "ok", fit != FIT_FAILED);
 	out_text(object, "status", gpu_fit_word(fit));
 	out_text(object, "trouble", or_null(why));

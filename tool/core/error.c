@@ -4,24 +4,7 @@
 #include <stdlib.h>
 
 #include "core/error.h"
-
-/* A control character of Unicode's second set, of two bytes in UTF-8. */
-static bool is_second_control(const unsigned char *at)
-{
-	return at[0] == 0xc2 && at[1] >= 0x80 && at[1] < 0xa0;
-}
-
-void print_plain(FILE *file, const char *text)
-{
-	for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-		if (*at >= ' ' && *at != 0x7f && !is_second_control(at))
-			fputc(*at, file);
-		else
-			fprintf(file, "\\x%02x", *at);
-		if (is_second_control(at))
-			fprintf(file, "\\x%02x", *++at);
-	}
-}
+#include "core/text.h"
 
 static void print_reason(const char *format, va_list args)
 {

@@ -20,7 +20,4 @@ void complain(const char *object, const char *action, const char *reason, ...)
 /* A second line under a complaint: what to do about it. */
 void advise(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/* Text from outside, which is not to move a terminal's cursor: control bytes as \xNN. */
-void print_plain(FILE *file, const char *text);
-
 #endif

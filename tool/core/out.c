@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <libsmartcols/libsmartcols.h>
 
 #include "core/out.h"
+#include "core/text.h"
 
 struct json_object *out_new(const struct call *call)
 {
@@ -25,9 +28,18 @@ void out_json(struct json_object *object)
 							    JSON_C_TO_STRING_NOSLASHESCAPE));
 }
 
+struct json_object *out_string(const char *value)
+{
+	char *valid = text_valid(value);
+	struct json_object *string = json_object_new_string(valid ? valid : "");
+
+	free(valid);
+	return string;
+}
+
 void out_text(struct json_object *object, const char *key, const char *value)
 {
-	json_object_object_add(object, key, value ? json_object_new_string(value) : NULL);
+	json_object_object_add(object, key, value ? out_string(value) : NULL);
 }
 
 void out_number(struct json_object *object, const char *key, uint64_t value)
@@ -143,6 +155,13 @@ void out_table(struct json_object *rows, const struct out_column *columns, size_
 	}
 	scols_print_table(table);
 	scols_unref_table(table);
+}
+
+unsigned int out_columns(int fd)
+{
+	struct winsize size;
+
+	return isatty(fd) && !ioctl(fd, TIOCGWINSZ, &size) && size.ws_col ? size.ws_col : UINT_MAX;
 }
 
 const char *out_colour(enum out_colour colour)

@@ -18,6 +18,8 @@
 struct json_object *out_new(const struct call *call);
 void out_json(struct json_object *object);
 
+/* JSON is UTF-8, whatever the text is. */
+struct json_object *out_string(const char *value);
 /* Adding members; a NULL string or a false bool of "known" makes null. */
 void out_text(struct json_object *object, const char *key, const char *value);
 void out_number(struct json_object *object, const char *key, uint64_t value);
@@ -43,6 +45,9 @@ struct out_column {
 
 /* A row per element, a line a row, however narrow the terminal. Cells that are null show "-". */
 void out_table(struct json_object *rows, const struct out_column *columns, size_t count);
+
+/* Of the terminal that a stream is; what is none has no end of them. */
+unsigned int out_columns(int fd);
 
 enum out_colour {
 	OUT_PLAIN,

@@ -189,7 +189,7 @@ static struct json_object *left_out(const struct plan *plan, int group)
 
 	for (char **name = names; name && *name; name++)
 		if (is_left_out(plan, *name))
-			json_object_array_add(addresses, json_object_new_string(*name));
+			json_object_array_add(addresses, out_string(*name));
 	sys_names_free(names);
 	if (json_object_array_length(addresses))
 		return addresses;
@@ -241,7 +241,7 @@ static unsigned int lacks_host(struct json_object *object, const struct plan *pl
 	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
 		if (sys_exists(parts[i].file) || (plan->family == GPU_NVLINK2 && !parts[i].power))
 			continue;
-		json_object_array_add(missing, json_object_new_string(parts[i].file));
+		json_object_array_add(missing, out_string(parts[i].file));
 		count++;
 		if (!quiet)
 			fprintf(stderr, "note: no %s here. Without it: %s\n", parts[i].file,
@@ -249,7 +249,7 @@ static unsigned int lacks_host(struct json_object *object, const struct plan *pl
 	}
 	lacking = lacks_links(plan, quiet);
 	if (lacking)
-		json_object_array_add(missing, json_object_new_string("NVLink bridges"));
+		json_object_array_add(missing, out_string("NVLink bridges"));
 	return count + lacking;
 }
 

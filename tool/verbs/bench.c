@@ -32,6 +32,8 @@
 #define DEFAULT_SIZE "64M"
 #define CHUNK	     (1UL << 20)
 #define BAR_WIDTH    30
+#define WHAT_WIDTH   26
+#define BAR_AROUND   (9 + WHAT_WIDTH) /* "[] 100% ", and a column that stays free */
 
 struct bench_window {
 	const struct client *client;
@@ -234,16 +236,20 @@ static const struct bench_measure bench_measures[] = {
 /* On a terminal only: a log has no use for it. */
 static void progress(unsigned int done, unsigned int all, const char *what)
 {
-	unsigned int full = done * BAR_WIDTH / all;
+	unsigned int columns = out_columns(STDERR_FILENO), width = BAR_WIDTH, full;
 
 	if (!isatty(STDERR_FILENO))
 		return;
+	/* A line that breaks cannot be written over. */
+	if (columns < BAR_WIDTH + BAR_AROUND)
+		width = columns > BAR_AROUND ? columns - BAR_AROUND : 1;
+	full = done * width / all;
 	fprintf(stderr, "\r[");
-	for (unsigned int i = 0; i < BAR_WIDTH; i++)
+	for (unsigned int i = 0; i < width; i++)
 		fputc(i < full ? '#' : '.', stderr);
-	fprintf(stderr, "] %3u%% %-24s", done * 100 / all, what);
+	fprintf(stderr, "] %3u%% %-*s", done * 100 / all, WHAT_WIDTH, what);
 	if (done == all)
-		fprintf(stderr, "\r%*s\r", BAR_WIDTH + 34, "");
+		fprintf(stderr, "\r%*s\r", (int)(width + BAR_AROUND - 1), "");
 	fflush(stderr);
 }
 

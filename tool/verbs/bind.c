@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/out.h"
 #include "core/sys.h"
+#include "core/text.h"
 #include "doctor/doctor.h"
 #include "verbs/verbs.h"
 

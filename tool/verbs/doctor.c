@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "core/out.h"
+#include "core/text.h"
 #include "doctor/doctor.h"
 #include "doctor/domain.h"
 #include "plan/plan.h"

@@ -3,18 +3,23 @@
  * Device memory is one range that the driver cuts into windows: usemem, cacheable, and where the
  * part needs it resmem, uncached, at its end. A BAR has a power of two for its size, so that a
  * window may leave a hole at its end: reads there give ~0. The drawing is not to scale where a
- * window would be too thin to be seen.
+ * window would be too thin to be seen. On a narrow terminal it is narrower, down to 40 columns.
  */
 #include <inttypes.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/out.h"
 #include "verbs/draw.h"
 
-#define BAR_CELLS 48
-#define BOX_WIDTH 46
+#define BAR_CELLS  48
+#define BAR_BEFORE 7  /* "  BAR4 " */
+#define BAR_BEHIND 32 /* what is said of it, at most */
+#define BOX_WIDTH  46
+#define BOX_AROUND 20 /* its sides, and an address */
+#define NARROWEST  40
 
 struct draw_window {
 	const char *name, *key, *cache;
@@ -37,6 +42,21 @@ static const struct draw_glyphs draw_ascii = {
 	"#", ".", "-", "|", {"+", "+", "+", "+"}, {"+", "+"},
 };
 
+/* How wide things are on this terminal. */
+static int draw_columns(void)
+{
+	unsigned int columns = out_columns(STDOUT_FILENO);
+
+	return columns < NARROWEST ? NARROWEST : columns < 1000 ? (int)columns : 1000;
+}
+
+static int box_width(void)
+{
+	int room = draw_columns() - BOX_AROUND;
+
+	return room < BOX_WIDTH ? room : BOX_WIDTH;
+}
+
 static uint64_t member(struct json_object *gpu, const char *window, const char *suffix)
 {
 	char path[64];
@@ -56,8 +76,17 @@ static void box_line(const struct draw_glyphs *g, const char *left, const char *
 	char size[32];
 
 	printf("  %s", left);
-	repeat(g->line, BOX_WIDTH);
+	repeat(g->line, box_width());
 	printf("%s %s\n", right, out_size(size, at));
+}
+
+/* In the box, what fits; beside it an address, if there is one. */
+static void box_text(const struct draw_glyphs *g, const char *text, uint64_t base)
+{
+	printf("  %s%-*.*s%s", g->side, box_width(), box_width(), text, g->side);
+	if (base)
+		printf(" %#" PRIx64, base);
+	putchar('\n');
 }
 
 /* Device memory as a stack of windows, its offsets at the right. */
@@ -75,10 +104,7 @@ static void draw_memory(const struct draw_glyphs *g, struct json_object *gpu)
 		box_line(g, i ? g->tee[0] : g->corner[0], i ? g->tee[1] : g->corner[1], end);
 		snprintf(text, sizeof(text), " %s %s, %s", w->name, out_size(size, length),
 			 w->cache);
-		printf("  %s%-*s%s", g->side, BOX_WIDTH, text, g->side);
-		if (base)
-			printf(" %#" PRIx64, base);
-		putchar('\n');
+		box_text(g, text, base);
 		end += length;
 	}
 	box_line(g, g->corner[2], g->corner[3], end);
@@ -90,15 +116,10 @@ static void draw_region(const struct draw_glyphs *g, struct json_object *gpu, ui
 	uint64_t base = out_get_number(gpu, "memory.base"), window = member(gpu, "window", "");
 
 	box_line(g, g->corner[0], g->corner[1], 0);
-	printf("  %s%-*s%s", g->side, BOX_WIDTH, " GPU memory, cacheable: a vendor's region",
-	       g->side);
-	if (base)
-		printf(" %#" PRIx64, base);
-	putchar('\n');
+	box_text(g, " GPU memory, cacheable: a vendor's region", base);
 	if (window > total) {
 		box_line(g, g->tee[0], g->tee[1], total);
-		printf("  %s%-*s%s\n", g->side, BOX_WIDTH, " the rest of the region: no memory",
-		       g->side);
+		box_text(g, " the rest of the region: no memory", 0);
 	}
 	box_line(g, g->corner[2], g->corner[3], window);
 }
@@ -106,14 +127,23 @@ static void draw_region(const struct draw_glyphs *g, struct json_object *gpu, ui
 static void draw_bar(const struct draw_glyphs *g, int bar, uint64_t length, uint64_t size,
 		     const char *what)
 {
-	int full = size ? (int)((double)length / (double)size * BAR_CELLS + 0.5) : 0;
+	int room = draw_columns() - BAR_BEFORE, cells = BAR_CELLS, full;
+	bool breaks = room < BAR_CELLS + BAR_BEHIND;
 	char a[32], b[32];
+
+	if (breaks && room - 1 < cells)
+		cells = room - 1;
+	full = size ? (int)((double)length / (double)size * cells + 0.5) : 0;
 
 	printf("  BAR%d %s", bar, out_colour(OUT_GREEN));
 	repeat(g->full, full);
 	fputs(out_colour(OUT_DIM), stdout);
-	repeat(g->hole, BAR_CELLS - full);
-	printf("%s %s", out_colour(OUT_PLAIN), out_size(a, size));
+	repeat(g->hole, cells - full);
+	fputs(out_colour(OUT_PLAIN), stdout);
+	if (breaks)
+		printf("\n%*s%s", BAR_BEFORE, "", out_size(a, size));
+	else
+		printf(" %s", out_size(a, size));
 	if (length < size)
 		printf(", %s of it %s", out_size(b, length), what);
 	else

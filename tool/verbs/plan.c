@@ -39,7 +39,7 @@ static void plan_describe(struct json_object *object, const struct plan *plan)
 		out_number(one, "nodes", power ? 0 : PLAN_NODES);
 		bridges = out_array(one, "bridges");
 		for (int b = 0; b < p->gpu->bridges; b++)
-			json_object_array_add(bridges, json_object_new_string(p->gpu->bridge[b]));
+			json_object_array_add(bridges, out_string(p->gpu->bridge[b]));
 		json_object_array_add(gpus, one);
 	}
 	out_number(object, "ram", plan->ram);

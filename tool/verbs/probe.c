@@ -82,7 +82,7 @@ static void add_name(struct json_object *array, const struct probe_name *names, 
 	while (names->name && names->id != id)
 		names++;
 	snprintf(text, sizeof(text), "%#x", id);
-	json_object_array_add(array, json_object_new_string(names->name ? names->name : text));
+	json_object_array_add(array, out_string(names->name ? names->name : text));
 }
 
 static void describe_capabilities(struct json_object *config, const unsigned char *bytes,

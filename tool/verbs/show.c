@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/gpu.h"
 #include "core/out.h"
+#include "core/text.h"
 #include "verbs/draw.h"
 #include "verbs/verbs.h"
 
@@ -35,8 +36,10 @@ static void show_list(struct json_object *gpu, const char *label, const char *ke
 	if (!json_object_array_length(array))
 		return;
 	printf("  %-14s", label);
-	for (size_t i = 0; i < json_object_array_length(array); i++)
-		printf(" %s", json_object_get_string(json_object_array_get_idx(array, i)));
+	for (size_t i = 0; i < json_object_array_length(array); i++) {
+		putchar(' ');
+		print_plain(stdout, json_object_get_string(json_object_array_get_idx(array, i)));
+	}
 	putchar('\n');
 }
 
@@ -45,15 +48,21 @@ static void show_text(struct json_object *gpu)
 	const char *status = out_get_text(gpu, "status", ""),
 		   *trouble = out_get_text(gpu, "trouble", NULL);
 
-	printf("%s%s%s  %s\n", out_colour(OUT_BOLD), out_get_text(gpu, "address", ""),
-	       out_colour(OUT_PLAIN), out_get_text(gpu, "name", ""));
-	for (size_t i = 0; i < sizeof(show_lines) / sizeof(*show_lines); i++)
-		printf("  %-14s %s\n", show_lines[i].label,
-		       out_get_text(gpu, show_lines[i].path, "-"));
+	printf("%s%s%s  ", out_colour(OUT_BOLD), out_get_text(gpu, "address", ""),
+	       out_colour(OUT_PLAIN));
+	print_plain(stdout, out_get_text(gpu, "name", ""));
+	putchar('\n');
+	for (size_t i = 0; i < sizeof(show_lines) / sizeof(*show_lines); i++) {
+		printf("  %-14s ", show_lines[i].label);
+		print_plain(stdout, out_get_text(gpu, show_lines[i].path, "-"));
+		putchar('\n');
+	}
 	show_list(gpu, "group has also", "group_others");
 	show_list(gpu, "bridges", "bridges");
-	printf("  %-14s %s%s%s%s%s\n\n", "for a guest", out_status_colour(status), status,
-	       out_colour(OUT_PLAIN), trouble ? ": " : "", trouble ? trouble : "");
+	printf("  %-14s %s%s%s%s", "for a guest", out_status_colour(status), status,
+	       out_colour(OUT_PLAIN), trouble ? ": " : "");
+	print_plain(stdout, trouble ? trouble : "");
+	puts("\n");
 	draw_terminal(gpu);
 }
 

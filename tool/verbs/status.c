@@ -6,6 +6,7 @@
 #include "core/gpu.h"
 #include "core/holders.h"
 #include "core/out.h"
+#include "core/text.h"
 #include "verbs/verbs.h"
 
 /* Of a GPU that the host has: who keeps it. */

@@ -116,6 +116,22 @@ on_a_terminal() {
 tree narrow gh200
 check "a GPU is a line, however narrow the terminal" on_a_terminal
 
+# A drawing fits the terminal: no line of it is broken.
+# fits COLUMNS GPU
+fits() {
+	script -qec "stty cols $1; NO_COLOR=1 COHGPU_SYSROOT=$T '$COHGPU' show $2" /dev/null </dev/null | tr -d '\r' |
+		sed -n '/^device memory/,$p' >"$WORK/drawing"
+	cat "$WORK/drawing"
+	[[ $(wc -l <"$WORK/drawing") -ge 7 && $(wc -L <"$WORK/drawing") -le $1 ]]
+}
+tree drawn healthy
+for columns in 40 60 80; do
+	check "a GH200 is drawn in $columns columns" fits $columns $GPU
+done
+check "and in 200 as in a file" diff <(fits 200 $GPU) <(cohgpu show $GPU | sed -n '/^device memory/,$p')
+tree drawn-v100 v100
+check "a V100 is drawn in 40 columns" fits 40 0004:04:00.0
+
 # What comes from outside moves no cursor.
 colourful() {
 	gh200
@@ -123,4 +139,27 @@ colourful() {
 }
 tree colourful colourful
 says status/control-bytes status
+says show/control-bytes show $GPU
 says list/control-bytes show $'\033]0;title\007'
+
+# JSON is UTF-8, and a process may be called by any bytes: a lone one, a character cut short, a surrogate.
+odd_name() {
+	hosted_gpu
+	process 813 $'nv\377\342\202 \355\240\200caf\303\251' /dev/nvidiactl
+}
+hosted_gpu() {
+	gh200
+	driver_of $GPU nvidia
+}
+tree odd-name odd_name
+says status/no-utf8 status
+says status/no-utf8-json status --json
+check "JSON is UTF-8" iconv -f utf-8 -t utf-16 <(cohgpu status --json)
+# Whatever else a tree has among the devices.
+no_address() {
+	gh200
+	cp -a "$T/$DEV" "$T/sys/bus/pci/devices/"$'\033[2J'
+	cp -a "$T/$DEV" "$T/sys/bus/pci/devices/0009:01:00.0.old"
+}
+tree no-address no_address
+says list/no-address list --addresses

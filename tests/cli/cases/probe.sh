@@ -179,3 +179,11 @@ bar_on_terminal() {
 	tr '\r' '\n' <"$WORK/bar" | grep -qE '^\[#+\.+\] +[0-9]+% usemem: read'
 }
 check "bench shows a bar on a terminal" bar_on_terminal
+# A line that breaks would stay: the bar leaves the last column free.
+narrow_bar() {
+	with_vfio script -qec "stty cols 40; COHGPU_SYSROOT=$T '$COHGPU' bench $GPU --size 2M >/dev/null" /dev/null >"$WORK/bar" </dev/null
+	tr '\r' '\n' <"$WORK/bar" | head -n 5
+	tr '\r' '\n' <"$WORK/bar" | grep -qE '^\[[#.]+\] +[0-9]+% usemem: read' &&
+		[[ $(tr '\r' '\n' <"$WORK/bar" | wc -L) -lt 40 ]]
+}
+check "and a short one on a narrow one" narrow_bar
