@@ -1,76 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 # shellcheck shell=bash disable=SC2086 # no name in a tree has a space
-# bind and restore: what they do, what they refuse, and that at whatever step
-# they end, the tree can be brought back. kernel.c is the tree's kernel.
-
-"${CC:-cc}" -std=gnu17 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -shared -fPIC -o "$WORK/kernel.so" "$HERE/kernel.c"
-
-# with_kernel COMMAND...: the tool, its tree alive.
-with_kernel() {
-	LD_PRELOAD=$WORK/kernel.so ASAN_OPTIONS=verify_asan_link_order=0 "$@"
-}
-
-# does NAME ARGS...: as says(), with a kernel.
-does() {
-	with_kernel says "$@"
-}
-
-# A GPU that the host's driver has, and a kernel with the variant driver.
-hosted() {
-	healthy
-	driver_of $GPU nvidia
-	put $DEV/native nvidia
-	gone sys/bus/pci/drivers/$GRACE/$GPU
-	put sys/bus/pci/drivers_probe ""
-	gone $DEV/coherent_memory
-}
-
-plain_vfio() {
-	hosted
-	gone sys/bus/pci/drivers/nvidia/$GPU
-	driver_of $GPU vfio-pci
-	put $DEV/driver_override vfio-pci
-}
-
-unbound() {
-	hosted
-	gone sys/bus/pci/drivers/nvidia/$GPU
-	gone $DEV/driver
-}
-
-two_hosted() {
-	hosted
-	grace_gpu 0008:01:00.0 0x2342 4 smmu3.0x0000000006000000 $((95 * GIB)) $GIB
-	gone sys/bus/pci/drivers/$GRACE/0008:01:00.0
-	driver_of 0008:01:00.0 nvidia
-	put sys/bus/pci/devices/0008:01:00.0/native nvidia
-}
-
-# V100: the bridges are handed over with the GPU.
-hosted_v100() {
-	v100
-	for bdf in 0004:04:00.0 0006:00:00.0 0006:00:00.1; do
-		driver_of $bdf nvidia
-		put sys/bus/pci/devices/$bdf/native nvidia
-	done
-	gone sys/bus/pci/drivers/$NVLINK2/0004:04:00.0
-	driver vfio-pci
-	put sys/bus/pci/drivers_probe ""
-}
-
-# state: all that bind may change, the record included.
-state() {
-	{
-		cd "$T" && mkdir -p etc run
-		find sys -type l -printf '%p %l\n'
-		grep -H '' sys/bus/pci/devices/*/driver_override
-		grep -r '' etc run --include='*.rules*' --include='*.json*' || true
-	} | sort
-}
-
-driver_now() {
-	basename "$(readlink "$T/sys/bus/pci/devices/${1:-$GPU}/driver" || echo none)"
-}
+# bind and restore: what they do, and what they refuse.
+# shellcheck source-path=SCRIPTDIR source=../host.sh
+source "$HERE/host.sh"
 
 for before in hosted plain_vfio unbound; do
 	tree bind-$before $before
@@ -182,28 +114,6 @@ does restore/locked restore $GPU
 check "nothing is changed beside another" diff "$WORK/before" <(state)
 exec 8>&-
 does bind/wait-too-large bind $GPU --wait 9999999999
-# whole_or_not: both GPUs are bound, and on record, or neither is.
-whole_or_not() {
-	local drivers records
-	drivers=$(driver_now 0008:01:00.0; driver_now $GPU)
-	records=$(compgen -G "$T/run/cohgpu/*.json" | wc -l)
-	[[ $drivers == "$GRACE"$'\n'"$GRACE" && $records == 2 || $drivers == $'nvidia\nnvidia' && $records == 0 ]] ||
-		{ printf '%s: %s, %d records\n' "$1" "${drivers/$'\n'/ }" "$records" && return 1; }
-}
-# race N: binds and restores at once, each of which may be refused, and none may end half-way.
-race() {
-	local round bad=0
-	for ((round = 0; round < $1; round++)); do
-		tree_again
-		(with_kernel cohgpu bind all || true) >/dev/null 2>&1 &
-		(with_kernel cohgpu bind all --persist || true) >/dev/null 2>&1 &
-		(with_kernel cohgpu restore all || true) >/dev/null 2>&1 &
-		wait
-		whole_or_not "round $round" || bad=1
-		comes_back "round $round" || bad=1
-	done
-	return $bad
-}
 
 # A second bind that fails leaves the rule of the first.
 second_fails() {
@@ -216,12 +126,6 @@ second_fails() {
 tree bind-second-fails two_hosted
 driver vfio-pci
 check "a second bind that fails leaves the first one's rule" second_fails
-# count_steps VERB...: sets `last` to the number of steps that cohgpu makes for it.
-count_steps() {
-	KERNEL_STEPS=$WORK/steps with_kernel cohgpu "$@" >/dev/null || return 1
-	last=$(<"$WORK/steps")
-}
-
 second_fails_late() {
 	local at last status bad=0
 	with_kernel cohgpu bind all --persist --driver vfio-pci || return 1
@@ -528,88 +432,3 @@ does bind/v100 bind all
 check "bridges are handed over too" test "$(driver_now 0006:00:00.1)" = vfio-pci
 does restore/v100 restore all
 check "and come back" diff "$WORK/before" <(state)
-
-# every_step FATE MAKER: at each step of bind in turn the tool meets its fate; then
-# restore has all as it was before, and leaves no record.
-every_step() {
-	local fate=$1 maker=$2 at last bad=0 status
-	tree "bind-$fate-$maker" $maker
-	state >"$WORK/before"
-	tree_again
-	count_steps bind all --persist || return 1
-	for ((at = 1; at <= last; at++)); do
-		tree_again
-		status=0
-		# A subshell says nothing of a kill.
-		(KERNEL_AT=$at KERNEL_FATE=$fate with_kernel cohgpu bind all --persist) >"$WORK/fate" 2>&1 || status=$?
-		case $fate in
-		kill) [[ $status == 137 ]] || { echo "step $at: status $status" && bad=1; } ;;
-		# It has put all back by itself. An interrupt after the last change comes too late.
-		*) [[ $status == 0 ]] || diff "$WORK/before" <(state) || { echo "step $at: not undone" && bad=1; } ;;
-		esac
-		comes_back "step $at of $last" || bad=1
-	done
-	echo "$last steps"
-	[[ $last -ge 9 && $bad == 0 ]]
-}
-
-comes_back() {
-	local status=0
-	with_kernel cohgpu restore all >"$WORK/fate" 2>&1 || status=$?
-	[[ $status == 0 || $status == 77 ]] || { echo "$1: restore failed" && cat "$WORK/fate" && return 1; }
-	rm -f "$T"/run/cohgpu/*.new
-	diff "$WORK/before" <(state) || { echo "$1: not as before" && return 1; }
-}
-
-# restore meets its fate, at each of its steps, and is repeated.
-every_step_of_restore() {
-	local fate=$1 maker=$2 at last bad=0
-	tree "restore-$fate-$maker" $maker
-	state >"$WORK/before"
-	with_kernel cohgpu bind all --persist >/dev/null || return 1
-	tree_again
-	count_steps restore all || return 1
-	for ((at = 1; at <= last; at++)); do
-		tree_again
-		(KERNEL_AT=$at KERNEL_FATE=$fate with_kernel cohgpu restore all) >"$WORK/fate" 2>&1 || true
-		comes_back "step $at of $last" || bad=1
-	done
-	echo "$last steps"
-	[[ $last -ge 4 && $bad == 0 ]]
-}
-
-# After a reboot the rule is all there is; killed at any step, restore can still be repeated.
-every_step_after_reboot() {
-	local at last bad=0
-	tree restore-rebooted hosted
-	with_kernel cohgpu bind all --persist >/dev/null || return 1
-	gone run/cohgpu
-	tree_again
-	count_steps restore all || return 1
-	for ((at = 1; at <= last; at++)); do
-		tree_again
-		(KERNEL_AT=$at KERNEL_FATE=kill with_kernel cohgpu restore all) >/dev/null 2>&1 || true
-		with_kernel cohgpu restore all >/dev/null 2>&1 || true
-		[[ $(<"$T/$DEV/driver_override") =~ ^(\(null\))?$ && $(driver_now) != "$GRACE" ]] ||
-			{ echo "step $at of $last: $(driver_now), override $(<"$T/$DEV/driver_override")" && bad=1; }
-		! compgen -G "$T/etc/udev/rules.d/*" >/dev/null || { echo "step $at of $last: a rule" && bad=1; }
-	done
-	[[ $last -ge 3 && $bad == 0 ]]
-}
-tree bind-race two_hosted
-state >"$WORK/before"
-check "many at once, and restore brings all back" race 10
-check "restore after a reboot is killed at every step" every_step_after_reboot
-
-# To be killed before a step is to be killed after the one before it.
-for maker in hosted plain_vfio unbound two_hosted hosted_v100; do
-	check "bind is killed at every step: $maker" every_step kill $maker
-done
-for maker in hosted plain_vfio hosted_v100; do
-	check "restore is killed at every step: $maker" every_step_of_restore kill $maker
-done
-for maker in hosted two_hosted; do
-	check "bind is interrupted at every step: $maker" every_step int $maker
-	check "bind fails at every step: $maker" every_step fail $maker
-done
-check "restore fails at every step" every_step_of_restore fail hosted
