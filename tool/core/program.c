@@ -43,6 +43,14 @@ static bool program_line(const char *path, char *line, size_t size)
 	return got;
 }
 
+/* Of a sticky folder nobody else can take away what is root's. */
+static bool is_roots(const struct stat *st)
+{
+	bool shared = st->st_mode & (S_IWGRP | S_IWOTH);
+
+	return st->st_uid == 0 && (!shared || (S_ISDIR(st->st_mode) && st->st_mode & S_ISVTX));
+}
+
 /*
  * A path out of a file is run only if it is what root has installed: nobody else may change it, nor
  * put another in its place between this look and the run, so its folders count, and no links do.
@@ -55,7 +63,7 @@ static bool program_is_installed(char *real, const char *path)
 	if (path[0] != '/' || !realpath(path, real) || stat(real, &st) || !S_ISREG(st.st_mode))
 		return false;
 	snprintf(part, sizeof(part), "%s", real);
-	while (!stat(part, &st) && st.st_uid == 0 && !(st.st_mode & (S_IWGRP | S_IWOTH))) {
+	while (!stat(part, &st) && is_roots(&st)) {
 		slash = strrchr(part, '/');
 		if (!slash || !slash[1])
 			return true;

@@ -170,8 +170,8 @@ const struct check doctor_host[] = {
 	{
 		.id = "kvm-cacheable",
 		.looks = "whether KVM maps device memory cached, KVM_CHECK_EXTENSION(243)",
-		.symptom = "the guest crashes at an unaligned access; or, since 6.17, QEMU: "
-			   "KVM_SET_USER_MEMORY_REGION failed: Invalid argument",
+		.symptom = "guest crashes, or QEMU: KVM_SET_USER_MEMORY_REGION failed: Invalid "
+			   "argument",
 		.fix = "kernel 6.17 or later, on a processor with S2FWB and DIC, as Grace is",
 		.families = FOR_GRACE,
 		.machine = check_kvm_cacheable,
