@@ -75,5 +75,6 @@ driver_now() {
 # count_steps VERB...: sets `last` to the number of steps that cohgpu makes for it.
 count_steps() {
 	KERNEL_STEPS=$WORK/steps with_kernel cohgpu "$@" >/dev/null || return 1
+	# shellcheck disable=SC2034 # the cases use it
 	last=$(<"$WORK/steps")
 }
