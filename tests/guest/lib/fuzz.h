@@ -137,6 +137,9 @@ void fz_model_forget_all(struct fz_model *m);
 /* The same of config space. */
 void fz_model_config_got(struct fz_model *m, uint64_t off, const void *buf, uint64_t n);
 void fz_model_config_put(struct fz_model *m, uint64_t off, const void *buf, uint64_t n);
+void fz_model_config_forget(struct fz_model *m, uint64_t off, uint64_t n);
+/* What is known of the BARs, read by itself. */
+void fz_model_registers(struct fz_model *m);
 /* Some of what is known, seen from the device. */
 void fz_model_device(struct fz_model *m, uint64_t random);
 

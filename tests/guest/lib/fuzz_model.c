@@ -131,8 +131,8 @@ void fz_model_look(struct fz_model *m)
 	}
 	if (resets != m->resets) {
 		memset(m->bar, 0, sizeof(m->bar));
-		/* Of low power's the core hides some. */
-		memset(m->bar_known, !m->slept, sizeof(m->bar_known));
+		/* Of low power's the core hides some; and who was lost does not know of it. */
+		memset(m->bar_known, !m->slept && !m->lost, sizeof(m->bar_known));
 	}
 	m->lost = false;
 	m->resets = resets;
@@ -247,6 +247,23 @@ void fz_model_config_got(struct fz_model *m, uint64_t off, const void *buf, uint
 		want = (m->bar[at] & mask) | (at % 8 ? 0 : 0xc);
 		EQ(((const uint8_t *)buf)[i], want, "config space: byte 0x%x", (int)(off + i));
 	}
+}
+
+void fz_model_config_forget(struct fz_model *m, uint64_t off, uint64_t n)
+{
+	for (uint64_t i = 0; i < sizeof(m->bar); i++)
+		if (0x18 + i >= off && 0x18 + i - off < n)
+			m->bar_known[i] = false;
+}
+
+void fz_model_registers(struct fz_model *m)
+{
+	uint8_t bytes[sizeof(m->bar)];
+
+	/* To read them would wake it. */
+	if (!m->asleep && m->d->bars &&
+	    vfio_read(&m->d->vfio, VFIO_CONFIG, 0x18, bytes, sizeof(bytes)) == sizeof(bytes))
+		fz_model_config_got(m, 0x18, bytes, sizeof(bytes));
 }
 
 void fz_model_config_put(struct fz_model *m, uint64_t off, const void *buf, uint64_t n)

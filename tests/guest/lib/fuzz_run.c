@@ -189,6 +189,8 @@ static void fz_judge(struct fz_thread *t, const struct fz_place *p, const struct
 	/* A write may have written more than it counts. */
 	if (p->w && write && (b->slot || done < n))
 		fz_model_forget(m, p->w, p->off, n < FZ_BUF ? n : FZ_BUF);
+	if (p->region == VFIO_CONFIG && write && (b->slot || done < n))
+		fz_model_config_forget(m, p->off, n);
 	if (b->slot) {
 		if (!write)
 			fz_model_forget(m, b->slot->w, b->slot->off + (b->at - b->slot->at),

@@ -42,10 +42,16 @@ const char *const fz_seeds[] = {
 	/* the buffer is the window, or ends, or is nowhere */
 	MAP_WHOLE ",write.0.0.4.8.0.10000.0,read.0.0.0.8.0.1000.0,read.0.0.0.9.0.4000.64,"
 		  "write.0.0.0.a.0.4000.64,read.0.0.0.b.0.10.0,write.0.0.1.a.fffff000.4000.64",
+	/* registers are written from a window */
+	MAP_WHOLE ",write.0.8.0.0.20.8.3,write.0.8.0.8.20.8.0,read.0.8.0.0.0.100.0",
 	/* two threads */
 	MAP_WHOLE
 	"," LOAD ",enable.1.0.0.0.0.0.0," LOAD "," READ ",enable.1.0.0.0.0.0.1," LOAD "," READ
 	",read.1.0.0.0.0.1000.0,mmap.1.0.0.18.0.0.0,load.1.0.0.0.0.0.0,munmap.1.0.0.0.0.0.0",
 	MAP_WHOLE "," LOAD ",reset.1.0.0.0.0.0.0," LOAD "," READ "," LOAD,
+	/* one program after the other: registers after a sleep that nobody followed */
+	"write.0.8.0.0.20.8.3",
+	"low-power.0.0.0.0.0.0.0,munmap.1.0.0.0.0.0.0",
+	"read.0.8.0.0.0.100.0",
 	NULL,
 };

@@ -235,6 +235,8 @@ static uint32_t fz_execute(const struct fz_program *p)
 		fz_run(threads[0], p, 0, model);
 	for (int i = 0; i < 1 + two && fz_guided(); i++)
 		fresh += kcov_collect(&kcovs[i], &shared->seen);
+	if (!two)
+		fz_model_registers(model);
 	fz_tidy(threads[0]);
 	fz_model_asleep(model, false);
 	if (shared->runs % 8 == 0)
