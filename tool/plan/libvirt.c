@@ -5,10 +5,19 @@
 
 #define BUSES 8
 
-/* Controllers: 0 is the root, then for each GPU a host bridge and its root port. */
+/*
+ * Controllers: 0 is the root, then for each GPU a host bridge, which a vSMMU wants for itself, and
+ * its root port. Without a vSMMU the port is the root's: the guest lays out anew what is behind it,
+ * and a host bridge of its own has just the room that the firmware took, which is less than that.
+ */
 static unsigned int bridge_of(size_t gpu)
 {
 	return 1 + 2 * gpu;
+}
+
+static unsigned int port_of(const struct plan *plan, size_t gpu)
+{
+	return plan->without[LIBVIRT_VSMMU] ? 1 + gpu : bridge_of(gpu) + 1;
 }
 
 static void libvirt_cells(FILE *f, const struct plan *plan)
@@ -21,13 +30,19 @@ static void libvirt_cells(FILE *f, const struct plan *plan)
 	fprintf(f, "    </numa>\n  </cpu>\n");
 }
 
-static void libvirt_bridge(FILE *f, size_t i)
+static void libvirt_bridge(FILE *f, const struct plan *plan, size_t i)
 {
 	unsigned int bridge = bridge_of(i);
 
+	if (plan->without[LIBVIRT_VSMMU]) {
+		fprintf(f, "    <controller type='pci' index='%u' model='pcie-root-port'/>\n",
+			port_of(plan, i));
+		return;
+	}
 	fprintf(f, "    <controller type='pci' index='%u' model='pcie-expander-bus'>\n", bridge);
 	fprintf(f, "      <target busNr='%zu'/>\n    </controller>\n", (i + 1) * BUSES);
-	fprintf(f, "    <controller type='pci' index='%u' model='pcie-root-port'>\n", bridge + 1);
+	fprintf(f, "    <controller type='pci' index='%u' model='pcie-root-port'>\n",
+		port_of(plan, i));
 	fprintf(f,
 		"      <address type='pci' domain='0x0000' bus='0x%02x' slot='0x00' "
 		"function='0x0'/>\n    </controller>\n",
@@ -63,9 +78,28 @@ static void libvirt_gpu(FILE *f, const struct plan *plan, size_t i)
 	fprintf(f,
 		"      <address type='pci' domain='0x0000' bus='0x%02x' slot='0x00' "
 		"function='0x0'/>\n    </hostdev>\n",
-		bridge_of(i) + 1);
+		port_of(plan, i));
 	if (!plan->without[LIBVIRT_VSMMU])
 		libvirt_vsmmu(f, i);
+}
+
+/*
+ * A guest that lays out its buses anew needs more room behind a host bridge of its own than firmware
+ * takes, unless the port tells that. libvirt has no word for it, but lets QEMU's be set.
+ */
+static void libvirt_reserve(FILE *f, const struct plan *plan)
+{
+	fprintf(f, "  <qemu:override>\n");
+	for (size_t i = 0; i < plan->count; i++) {
+		fprintf(f, "    <qemu:device alias='pci.%u'>\n      <qemu:frontend>\n",
+			port_of(plan, i));
+		fprintf(f,
+			"        <qemu:property name='pref64-reserve' type='unsigned' "
+			"value='%" PRIu64 "'/>\n",
+			plan->gpu[i].port);
+		fprintf(f, "      </qemu:frontend>\n    </qemu:device>\n");
+	}
+	fprintf(f, "  </qemu:override>\n");
 }
 
 /* QEMU's own window is not worth a word, which older ones do not take. */
@@ -83,7 +117,10 @@ static void libvirt_root(FILE *f, const struct plan *plan)
 
 void plan_libvirt(FILE *f, const struct plan *plan)
 {
-	fprintf(f, "<domain type='kvm'>\n  <name>guest</name>\n");
+	bool bridged = !plan->without[LIBVIRT_VSMMU];
+
+	fprintf(f, "<domain type='kvm'%s>\n  <name>guest</name>\n",
+		bridged ? " xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'" : "");
 	fprintf(f, "  <memory unit='KiB'>%" PRIu64 "</memory>\n", plan->ram >> 10);
 	fprintf(f, "  <vcpu>%u</vcpu>\n", plan->cpus);
 	fprintf(f, "  <os firmware='efi'>\n    <type arch='aarch64' machine='virt'>hvm</type>\n"
@@ -94,8 +131,11 @@ void plan_libvirt(FILE *f, const struct plan *plan)
 	fprintf(f, "  <devices>\n");
 	libvirt_root(f, plan);
 	for (size_t i = 0; i < plan->count; i++)
-		libvirt_bridge(f, i);
+		libvirt_bridge(f, plan, i);
 	for (size_t i = 0; i < plan->count; i++)
 		libvirt_gpu(f, plan, i);
-	fprintf(f, "  </devices>\n</domain>\n");
+	fprintf(f, "  </devices>\n");
+	if (bridged)
+		libvirt_reserve(f, plan);
+	fprintf(f, "</domain>\n");
 }

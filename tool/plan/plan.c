@@ -68,14 +68,11 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 
 static uint64_t port_window(const struct plan_gpu *one)
 {
-	uint64_t sum = 0, largest = 1;
+	uint64_t sum = 0;
 
-	for (int i = 0; i < GPU_BARS; i++) {
+	for (int i = 0; i < GPU_BARS; i++)
 		sum += one->bar[i];
-		if (one->bar[i] > largest)
-			largest = one->bar[i];
-	}
-	return round_up(sum, largest);
+	return gpu_bar_size(sum);
 }
 
 /* Where the machine's window ends. */

@@ -3,8 +3,8 @@
  * What a VM needs to get GPUs, computed from the sizes of their regions.
  *
  * A root port's window begins at a multiple of the largest BAR behind it. BARs are powers of two,
- * so that laid out from the largest down they leave no gaps, and a port takes the sum, rounded up
- * to its largest. The machine's window holds all ports and a rest for other devices, is a power of
+ * so that laid out from the largest down they leave no gaps, and a port takes the sum; firmware
+ * reserves powers of two, so that is rounded up. The machine's window holds all ports and a rest for other devices, is a power of
  * two, and is aligned to its own size above the RAM and what the machine puts behind that: the rest
  * of its interrupt controller, host bridges of CXL, config space. That says how many address bits it
  * takes.

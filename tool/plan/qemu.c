@@ -14,8 +14,11 @@ static void qemu_gpu(FILE *f, const struct plan_gpu *one, size_t number)
 		" \\\n  -device arm-smmuv3,id=smmu%zu,primary-bus=pcie.%zu,accel=on,ats=on,"
 		"ril=off,ssidsize=20,oas=%d",
 		number, number, PLAN_OAS);
-	fprintf(f, " \\\n  -device pcie-root-port,id=port%zu,bus=pcie.%zu,chassis=%zu,io-reserve=0",
-		number, number, number);
+	/* A guest that lays out its buses anew takes more than firmware does, unless told. */
+	fprintf(f,
+		" \\\n  -device pcie-root-port,id=port%zu,bus=pcie.%zu,chassis=%zu,io-reserve=0,"
+		"pref64-reserve=%" PRIu64 "M",
+		number, number, number, one->port >> 20);
 	fprintf(f,
 		" \\\n  -device vfio-pci-nohotplug,id=gpu%zu,host=%s,bus=port%zu,rombar=0,"
 		"iommufd=iommufd0",

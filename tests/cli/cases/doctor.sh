@@ -483,7 +483,7 @@ ends() {
 check "more memory than a CPU can address does not hang it" ends doctor --domain "$WORK/large.xml"
 spoil_domain domain-ras off WARN "/<ras/d"
 # QEMU's own words in it: argument ARGUMENT..., for SED.
-NAMESPACE="s|<domain |&xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' |"
+NAMESPACE="/xmlns:qemu/!s|<domain |&xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0' |"
 arguments() {
 	local argument
 	printf "%s; s|</domain>|<qemu:commandline>" "$NAMESPACE"
@@ -491,7 +491,7 @@ arguments() {
 	printf "</qemu:commandline>&|"
 }
 override() {
-	printf "%s; s|</domain>|<qemu:override><qemu:device alias='hostdev0'><qemu:frontend><qemu:property name='%s' type='bool' value='%s'/></qemu:frontend></qemu:device></qemu:override>&|" "$NAMESPACE" "$@"
+	printf "s|</qemu:override>|<qemu:device alias='hostdev0'><qemu:frontend><qemu:property name='%s' type='bool' value='%s'/></qemu:frontend></qemu:device>&|" "$@"
 }
 spoil_domain domain-mmap set FAIL "$(arguments -set device.hostdev0.x-no-mmap=on)"
 spoil_domain domain-mmap device FAIL "$(arguments -device vfio-pci,host=0009:01:00.0,x-no-mmap=yes,rombar=0)"

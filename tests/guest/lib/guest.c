@@ -28,7 +28,7 @@ struct guest_run {
 	size_t len;
 };
 
-static void guest_path(char *buf, size_t size, const char *life, const char *what)
+void guest_path(char *buf, size_t size, const char *life, const char *what)
 {
 	snprintf(buf, size, "/tmp/guest-%s.%s", life, what);
 }
@@ -99,6 +99,18 @@ static void guest_function(struct guest_argv *a, const char *bdf, const char *mo
 	guest_arg(a, "vfio-pci,host=%s%s", bdf, more);
 }
 
+/*
+ * A host bridge for the first GPU alone, as cohgpu plans it where firmware is: a guest that lays out
+ * its buses anew needs more room behind it than firmware takes, so the port says how much.
+ */
+static void guest_bridge(struct guest_argv *a)
+{
+	guest_option(a, "-device", "pxb-pcie,id=pcie.1,bus_nr=8,bus=pcie.0");
+	guest_option(
+		a, "-device",
+		"pcie-root-port,id=rp0,bus=pcie.1,chassis=8,io-reserve=0,pref64-reserve=8192M");
+}
+
 /* The first GPU is the root complex's own function, the next is behind a port, as libvirt has it. */
 static void guest_devices(struct guest_argv *a, const struct guest *g)
 {
@@ -124,9 +136,14 @@ static void guest_devices(struct guest_argv *a, const struct guest *g)
 	for (int i = 0; i < g->gpus; i++) {
 		if (i > 0)
 			guest_option(a, "-device", "pcie-root-port,id=rp1,bus=pcie.0,addr=11.0");
+		else if (g->nodes)
+			guest_bridge(a);
 		guest_arg(a, "-device");
 		guest_arg(a, "vfio-pci,host=%s,id=gpu%d,%s%s", g->gpu[i]->bdf, i,
-			  i ? "bus=rp1" : "bus=pcie.0,addr=10.0", more);
+			  i	     ? "bus=rp1"
+			  : g->nodes ? "bus=rp0"
+				     : "bus=pcie.0,addr=10.0",
+			  more);
 	}
 }
 
@@ -146,8 +163,12 @@ static void guest_nodes(struct guest_argv *a, unsigned int mem_mib)
 	}
 }
 
-static const char *guest_address(int gpu)
+static const char *guest_address(const struct guest *g, int gpu)
 {
+	if (g->address && !gpu)
+		return g->address;
+	if (g->nodes && !gpu)
+		return "0000:09:00.0";
 	return gpu ? "0000:01:00.0" : "0000:00:10.0";
 }
 
@@ -268,7 +289,7 @@ static void guest_describe(const struct guest *g, unsigned long n, char *answer,
 	gpu = g->gpu[n];
 	sim_get(gpu->name, "scrub", scrub, sizeof(scrub));
 	snprintf(answer, size, "%s 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " 0x%" PRIx64 " %d",
-		 guest_address((int)n), sim_get_number(gpu->name, "device"),
+		 guest_address(g, (int)n), sim_get_number(gpu->name, "device"),
 		 pci_bar_size(gpu->bdf, 0), gpu->mem_size, pci_bar_size(gpu->bdf, 2),
 		 strcmp(scrub, "0") != 0);
 }
@@ -405,7 +426,7 @@ void guest_run(const struct guest *g)
 {
 	struct guest_run r = {.guest = g, .start = ktap_now()};
 	double end = r.start + g->limit;
-	pid_t qemu = guest_power_on(g), gone = 0;
+	pid_t qemu = g->power_on ? g->power_on(g) : guest_power_on(g), gone = 0;
 	struct pollfd port = {.fd = guest_connect(g, qemu), .events = POLLIN};
 	int status = 0, boots = 0;
 

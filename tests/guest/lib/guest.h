@@ -26,12 +26,17 @@ struct guest {
 	void (*tell)(const char *text); /* what it has to say while it runs; NULL: a diagnostic */
 	const char *vfio;		/* more options of vfio-pci, each with a comma before */
 	const char *trace;		/* events of QEMU's to be noted */
+	/* Who starts it, when not this: a process that ends with it; and where its first GPU is then. */
+	pid_t (*power_on)(const struct guest *g);
+	const char *address;
 	/* With firmware, and so with ACPI, and nodes for the first GPU to put its memory in. */
 	bool nodes;
 	unsigned int mem_mib;
 	double limit; /* seconds, from power-on to power-off */
 };
 
+/* A file of that life's: the ports "results" and "host", "console", and "qemu", what its VMM says. */
+void guest_path(char *buf, size_t size, const char *life, const char *what);
 /* From power-on to power-off; fails the case unless all boots went well and the guest said so. */
 void guest_run(const struct guest *g);
 /* Has QEMU noted an event that contains this? */

@@ -2,7 +2,7 @@
 /*
  * libvirt, from Debian's packages, in this VM: does it find our driver by itself, with nothing but
  * the kernel's list of aliases, and give the GPU back as it was? Its domains are those that
- * cohgpu prints (plan --format libvirt --here), plus what the guest boots from.
+ * cohgpu prints (plan --format libvirt --here), plus what our guests boot from and report by.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,11 +12,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "gpu.h"
+#include "guest.h"
 
 #define DOMAIN "guest" /* as cohgpu calls it */
-#define STUB   "pci-stub"
-#define NOBODY "nobody"
+#define LIFE   "libvirt"
+/* Behind the port of its own that cohgpu plans for it. */
+#define ADDRESS "0000:01:00.0"
+#define STUB	"pci-stub"
+#define NOBODY	"nobody"
 
 /* Memory ends before its BAR does. */
 static const struct gpu_want small = {.preset = "gh200-96", .mem_size = "2624M"};
@@ -136,12 +139,12 @@ static void detach(void)
 	owner_is_ours("detached");
 }
 
-/* The domain as cohgpu prints it, and what it boots from. */
+/* The domain as cohgpu prints it, and what a guest of ours takes besides. */
 static void domain_define(bool managed)
 {
 	static const char boot[] = "<kernel>/guest/vmlinuz</kernel><initrd>/guest/initrd</initrd>"
 				   "<cmdline>panic=-1 loglevel=4 SUITES=grace</cmdline>";
-	char line[1024];
+	char path[128], line[1024];
 	FILE *plan, *xml = fopen("/tmp/domain.xml", "we");
 	bool said = false;
 	char *at;
@@ -163,6 +166,20 @@ static void domain_define(bool managed)
 		said |= strstr(line, "managed=") != NULL;
 		if (strstr(line, "</type>"))
 			fputs(boot, xml);
+		if (!strstr(line, "<devices>"))
+			continue;
+		guest_path(path, sizeof(path), LIFE, "console");
+		fprintf(xml, "<serial type='file'><source path='%s'/></serial>", path);
+		guest_path(path, sizeof(path), LIFE, "results");
+		fprintf(xml,
+			"<channel type='file'><source path='%s'/>"
+			"<target type='virtio' name='cohgpu.results'/></channel>",
+			path);
+		guest_path(path, sizeof(path), LIFE, "host");
+		fprintf(xml,
+			"<channel type='unix'><source mode='bind' path='%s'/>"
+			"<target type='virtio' name='cohgpu.host'/></channel>",
+			path);
 	}
 	fclose(xml);
 	if (pclose(plan) || !said)
@@ -195,6 +212,52 @@ static void reattach(void)
 	owner_is_nobody("reattached");
 }
 
+/* What libvirt has to wait for, as QEMU is no child of ours. */
+static pid_t guest_start(const struct guest *g)
+{
+	static const char line[] =
+		"virsh start " DOMAIN " || exit; pid=$(cat /run/libvirt/qemu/" DOMAIN ".pid); "
+		"while [ -d /proc/$pid ]; do sleep 0.2; done; cat /var/log/libvirt/qemu/" DOMAIN
+		".log";
+	char path[128];
+	pid_t pid;
+
+	for (size_t i = 0; i < 2; i++) {
+		guest_path(path, sizeof(path), g->name, i ? "results" : "host");
+		unlink(path);
+	}
+	guest_path(path, sizeof(path), g->name, "qemu");
+	pid = fork();
+	OK(pid >= 0, "fork: %s", strerror(errno));
+	if (pid)
+		return pid;
+	dup2(open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600), STDOUT_FILENO);
+	dup2(STDOUT_FILENO, STDERR_FILENO);
+	execlp("sh", "sh", "-c", line, NULL);
+	_exit(127);
+}
+
+/* The life of a guest that libvirt starts, with a GPU that nobody has prepared. */
+static void managed_guest(void)
+{
+	const struct guest g = {.name = LIFE,
+				.gpus = 1,
+				.gpu = {&gpu},
+				.roles = {"small"},
+				.power_on = guest_start,
+				.address = ADDRESS,
+				.limit = 300};
+
+	again();
+	owner_is_nobody("before");
+	domain_define(true);
+	guest_run(&g);
+	/* libvirt hears of the guest's end when QEMU has gone. */
+	for (int i = 0; i < 100 && pci_bound(gpu.bdf, NULL, 0); i++)
+		ktap_sleep(0.1);
+	owner_is_nobody("powered off");
+}
+
 static void managed_destroyed(void)
 {
 	again();
@@ -222,6 +285,14 @@ static void previous_driver(void)
 	owner_is(STUB, "(null)", "reattached");
 }
 
+/* "guest_CASE": what the guest said. */
+static void said(void)
+{
+	guest_said_ok(LIFE, strstr(ktap_name(), "/guest_") + strlen("/guest_"));
+}
+
+#define SAID(label) KTAP_CASE_ARG(label, said, 0)
+
 int main(int argc, char **argv)
 {
 	static const struct ktap_case cases[] = {
@@ -229,6 +300,15 @@ int main(int argc, char **argv)
 		KTAP_CASE(detach),
 		KTAP_CASE_SLOW(not_managed, 200),
 		KTAP_CASE(reattach),
+		KTAP_CASE_SLOW(managed_guest, 320),
+		SAID("guest_ids"),
+		SAID("guest_bars"),
+		SAID("guest_registers"),
+		SAID("guest_sizing"),
+		SAID("guest_usemem"),
+		SAID("guest_resmem"),
+		SAID("guest_flr"),
+		SAID("guest_past_end"),
 		KTAP_CASE_SLOW(managed_destroyed, 200),
 		KTAP_CASE_SLOW(previous_driver, 200),
 	};
