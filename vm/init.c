@@ -297,13 +297,13 @@ static pid_t init_start(const char *path, const char *args, int *out)
 	return pid;
 }
 
-/* How a suite ends that is told not to go on (lib/ktap.c). */
+/* How a suite ends that was not to go on (lib/ktap.c), where UNTIL says so. */
 #define INIT_STUCK "exit 3"
 
 /*
  * One suite. It ends when its process does; at the time-out, everything but us
- * is killed, and what cannot be killed (D state) is left behind. False: nothing
- * that follows would count.
+ * is killed, and what cannot be killed (D state) is left behind. False: it says
+ * that a process cannot be killed, after which, where reports count, nothing does.
  */
 static bool init_suite(const char *name, const char *args, double limit)
 {
@@ -354,6 +354,7 @@ static void init_give_up(void)
 static void init_suites(void)
 {
 	char *list = strdup(init_env("SUITES", "")), *save = NULL, *name, *args, *c;
+	bool until_report = !strcmp(init_env("UNTIL", ""), "report"), goes_on;
 	double limit = atof(init_env("SUITE_TIMEOUT", "600"));
 
 	for (name = strtok_r(list, " ", &save); name; name = strtok_r(NULL, " ", &save)) {
@@ -363,10 +364,11 @@ static void init_suites(void)
 		for (c = args; c && *c; c++)
 			if (*c == ',')
 				*c = ' ';
-		if (!init_suite(name, args ? args : "", limit))
+		goes_on = init_suite(name, args ? args : "", limit);
+		if (until_report && !goes_on)
 			init_give_up();
 		/* Sanitizers report once. */
-		if (init_scan_log(name) && !strcmp(init_env("UNTIL", ""), "report"))
+		if (init_scan_log(name) && until_report)
 			break;
 	}
 	free(list);
