@@ -19,6 +19,11 @@ function target_of(op, size, i) {
 	}
 }
 
+# figures KEY WHO: and, of a lock, of the round that held it longest.
+function figures(key, who) {
+	return figure(value[key, who]) (worst[key, who] > value[key, who] ? " (" figure(worst[key, who]) ")" : "")
+}
+
 function row(key, part, op, size, ours, other, times, verdict) {
 	split(key, part, " ")
 	op = part[2]; size = part[3] + 0
@@ -39,8 +44,8 @@ function row(key, part, op, size, ours, other, times, verdict) {
 		compared++
 		if (data != "") print op, size, times > data
 	}
-	printf "| %s | %s | %s | %s | %s | %s | %s | %s |\n", op, size_name(size), figure(ours), figure(value[key, "peer"]),
-		figure(value[key, "vfio"]), times == "" ? "" : sprintf("%.2f", times),
+	printf "| %s | %s | %s | %s | %s | %s | %s | %s |\n", op, size_name(size), figures(key, "ours"), figures(key, "peer"),
+		figures(key, "vfio"), times == "" ? "" : sprintf("%.2f", times),
 		verdict == "" ? "" : least (against == "vfio" ? " (vfio-pci)" : ""), verdict
 }
 
@@ -59,6 +64,7 @@ $1 == "cost" || $1 == "bytes" || $1 == "hold" {
 	key = $1 " " $2 " " $3
 	if (!(key in seen)) { seen[key] = 1; order[++n] = key }
 	value[key, $4] = $1 == "cost" ? $6 : $5
+	worst[key, $4] = $1 == "hold" ? $6 : ""
 }
 
 END {

@@ -100,7 +100,8 @@ void bench_print_bytes(const struct bench *b, const char *op, uint64_t size, lon
 }
 
 void bench_print_hold(const struct bench *b, const char *lock, const char *op, uint64_t size,
-		      double ns)
+		      double least, double most)
 {
-	printf("hold %s:%s %llu %s %.0f\n", lock, op, (unsigned long long)size, b->who, ns);
+	printf("hold %s:%s %llu %s %.0f %.0f\n", lock, op, (unsigned long long)size, b->who, least,
+	       most);
 }

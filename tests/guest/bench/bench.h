@@ -7,7 +7,8 @@
  *
  *	cost OPERATION SIZE DRIVER ELAPSED CPU	of one operation, in all and by this process
  *	bytes OPERATION SIZE DRIVER BYTES	of page tables
- *	hold LOCK:OPERATION SIZE DRIVER NS	for which it holds that lock at most
+ *	hold LOCK:OPERATION SIZE DRIVER NS NS	for which it holds that lock at most, in the round
+ *						where that was shortest, and where it was longest
  *	where OPERATION SIZE DRIVER PERCENT FUNCTION	of its instructions; with BENCH_PERIOD
  */
 #ifndef BENCH_H
@@ -21,6 +22,7 @@ struct bench {
 	bool power;    /* a V100, else a GH200 */
 	int window;    /* the region that shows the memory */
 	uint64_t size; /* of which there is so much */
+	uint64_t part; /* and of which so much is mapped where the whole takes minutes to emulate */
 	struct nvlink nvlink;
 	struct gpu *gpu;
 };
@@ -55,7 +57,7 @@ void bench_print(const struct bench *b, const char *op, uint64_t size,
 		 const struct bench_cost *cost);
 void bench_print_bytes(const struct bench *b, const char *op, uint64_t size, long long bytes);
 void bench_print_hold(const struct bench *b, const char *lock, const char *op, uint64_t size,
-		      double ns);
+		      double least, double most);
 
 /*
  * The longest time for which this process holds its mmap_lock, which all its faults and mappings go

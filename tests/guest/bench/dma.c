@@ -13,8 +13,6 @@
 #include "iommufd.h"
 
 #define DMA_IOVA (4 * GiB)
-/* Kernels before 7.x walk every page, so a few GiB tell what a page costs. */
-#define DMA_SIZE (2 * GiB)
 
 static void dma_map(const struct bench *b, char *at, uint64_t size)
 {
@@ -73,11 +71,10 @@ static void dma_iommufd(struct bench *b)
 void bench_dma(struct bench *b)
 {
 	struct vfio_dev *dev = &b->gpu->vfio;
-	uint64_t size = b->size;
+	/* Kernels before 7.x walk every page, so a few GiB tell what a page costs. */
+	uint64_t size = b->part;
 	char *map;
 
-	if (size > DMA_SIZE)
-		size = DMA_SIZE;
 	bench_open(b);
 	map = vfio_map_aligned(dev, b->window, 0, size, GiB, 0);
 	dma_map(b, map, size);

@@ -51,5 +51,5 @@ void bench_hold_stop(const struct bench *b, const char *op, uint64_t size)
 	fclose(f);
 	trace_stop();
 	OK(pairs, "mmap_lock was never seen taken and released");
-	bench_print_hold(b, "mmap_lock", op, size, longest * 1e9);
+	bench_print_hold(b, "mmap_lock", op, size, longest * 1e9, longest * 1e9);
 }

@@ -10,15 +10,19 @@
 
 #include "bench.h"
 
-#define LOCKS_STAT  "/proc/lock_stat"
-#define LOCKS_COPY  (64 * MiB)
-#define LOCKS_MAP   (256 * MiB)
+#define LOCKS_STAT "/proc/lock_stat"
+#define LOCKS_COPY (64 * MiB)
+/* Of more faults, one has an interrupt in each round. */
+#define LOCKS_FAULT (256 * MiB)
 #define LOCKS_TOUCH (32 * KiB)
 /* Fields of a lock's line: how often it was taken, and the longest time of all, in microseconds. */
 #define LOCKS_TAKEN 8
 #define LOCKS_MAX   10
 
-/* The round that held it least counts: interrupts only make it longer. */
+/*
+ * The round that held it least counts, as interrupts only make it longer; the one that held it most is
+ * printed, too.
+ */
 #define LOCKS_ROUNDS 7
 
 /* A driver's own are one: which there are is the driver's choice. */
@@ -101,7 +105,7 @@ static void locks_read(double held[LOCKS])
 
 static void locks_run(struct locks_job *job, const struct locks_op *op)
 {
-	double held[LOCKS], least[LOCKS];
+	double held[LOCKS], least[LOCKS] = {-1, -1, -1}, most[LOCKS] = {-1, -1, -1};
 
 	for (int round = 0; round < LOCKS_ROUNDS; round++) {
 		if (op->before)
@@ -113,13 +117,19 @@ static void locks_run(struct locks_job *job, const struct locks_op *op)
 		locks_read(held);
 		if (op->after)
 			op->after(job);
-		for (size_t i = 0; i < LOCKS; i++)
-			least[i] = round && least[i] < held[i] ? least[i] : held[i];
+		for (size_t i = 0; i < LOCKS; i++) {
+			/* In a round that did not take it there is nothing to hold. */
+			if (held[i] < 0)
+				continue;
+			least[i] = least[i] >= 0 && least[i] < held[i] ? least[i] : held[i];
+			most[i] = most[i] > held[i] ? most[i] : held[i];
+		}
 	}
 	OK(least[LOCKS_MEMORY] >= 0, "%s: " LOCKS_STAT ": memory_lock was never taken", op->name);
 	for (size_t i = 0; i < LOCKS; i++)
 		if (least[i] >= 0)
-			bench_print_hold(job->b, locks_names[i], op->name, op->size, least[i]);
+			bench_print_hold(job->b, locks_names[i], op->name, op->size, least[i],
+					 most[i]);
 }
 
 static void locks_get(struct locks_job *job)
@@ -182,6 +192,9 @@ static void locks_copies(const struct bench *b)
 	for (size_t i = 0; i < ARRAY_LEN(copies); i++) {
 		job.index = copies[i].index;
 		job.off = copies[i].off;
+		/* A window of 64 GiB, say, fills its BAR. */
+		if (job.off + LOCKS_COPY > b->gpu->vfio.region[job.index].size)
+			continue;
 		locks_run(&job, &copies[i].op);
 	}
 	munmap(job.buf, LOCKS_COPY);
@@ -191,12 +204,13 @@ static void locks_maps(const struct bench *b, bool congruent)
 {
 	struct locks_job job = {
 		.b = b,
-		.mapped = b->size < LOCKS_MAP ? b->size : LOCKS_MAP,
+		.mapped = b->part < LOCKS_FAULT ? b->part : LOCKS_FAULT,
 		.skew = congruent ? 0 : util_page(),
 	};
 
 	locks_run(&job, &(struct locks_op){congruent ? "touch-congruent-32K" : "touch-askew-32K",
 					   job.mapped, NULL, locks_map, locks_unmap});
+	job.mapped = b->part;
 	locks_run(&job,
 		  &(struct locks_op){congruent ? "zap-congruent-32K" : "zap-askew-32K", job.mapped,
 				     locks_map, locks_disable, locks_enable_unmap});

@@ -2,7 +2,8 @@
 /*
  * bench DRIVER [SIZE_IN_GIB [QUESTION...]]: figures of one driver, which is loaded: ours, peer (the
  * in-tree driver under our name) or vfio (plain vfio-pci, which has no windows). With BENCH_GPU=v100
- * the GPU is a V100 of 32 GiB instead of a GH200, and there is no peer.
+ * the GPU is a V100 of 32 GiB instead of a GH200, and there is no peer. With BENCH_PART, a mapping for
+ * DMA, and one whose locks are looked at, has so many GiB at most, not 2.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ static void bench_make_power(struct bench *b)
 int main(int argc, char **argv)
 {
 	unsigned long gib = argc > 2 ? strtoul(argv[2], NULL, 0) : 95;
-	const char *kind = getenv("BENCH_GPU");
+	const char *kind = getenv("BENCH_GPU"), *part = getenv("BENCH_PART");
 	struct bench b = {.power = kind && !strcmp(kind, "v100")};
 
 	if (argc < 2 || !gib) {
@@ -68,6 +69,9 @@ int main(int argc, char **argv)
 		bench_make_power(&b);
 	else
 		bench_make_grace(&b, gib);
+	b.part = (part && *part ? strtoul(part, NULL, 0) : 2) * GiB;
+	if (!b.part || b.part > b.size)
+		b.part = b.size;
 	for (size_t i = 0; i < ARRAY_LEN(bench_questions); i++) {
 		if (bench_questions[i].window && !strcmp(b.who, "vfio"))
 			continue;

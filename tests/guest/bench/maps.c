@@ -13,6 +13,7 @@
 #include "bench.h"
 
 #define MAPS_ALIGN GiB
+/* As many events as the kernel keeps. */
 #define MAPS_HOLD  (2 * GiB)
 #define MAPS_SMALL (128 * GiB)
 
