@@ -3,9 +3,24 @@
 #include <string.h>
 
 #include "core/error.h"
+#include "core/sys.h"
 #include "core/verbs.h"
 
 #define GENERATE "--generate="
+
+/* What is not there must not look like a machine without a GPU. */
+static bool tree_is_there(void)
+{
+	const char *root;
+	int ret = sys_check_tree(&root);
+
+	if (!ret)
+		return true;
+	complain(root, "open", "%s", strerror(-ret));
+	advise("COHGPU_SYSROOT names a tree that is read instead of this machine: unset it, or "
+	       "make one by cohgpu capture");
+	return false;
+}
 
 int main(int argc, char **argv)
 {
@@ -47,6 +62,8 @@ int main(int argc, char **argv)
 		print_help(verb);
 		return EXIT_OK;
 	}
+	if (!tree_is_there())
+		return EXIT_USAGE;
 	status = verb->run(&call);
 	/* A full disk or a closed pipe must not look like an answer. */
 	if (fflush(stdout) || ferror(stdout)) {

@@ -37,6 +37,20 @@ bool sys_is_tree(void)
 	return sys_root() != NULL;
 }
 
+int sys_check_tree(const char **root)
+{
+	struct stat st;
+
+	*root = sys_root();
+	if (!*root)
+		return 0;
+	if (stat(*root, &st))
+		return -errno;
+	if (!S_ISDIR(st.st_mode))
+		return -ENOTDIR;
+	return access(*root, R_OK | X_OK) ? -errno : 0;
+}
+
 static const char *sys_vpath(const char *format, va_list args)
 {
 	static char buffers[SYS_BUFFERS][PATH_MAX];
@@ -340,8 +354,17 @@ const char *sys_release(void)
 	static char release[128];
 	struct utsname uts;
 
-	if (!release[0] && sys_line(release, sizeof(release), "/proc/sys/kernel/osrelease") &&
-	    !uname(&uts))
+	if (release[0] || !sys_line(release, sizeof(release), "/proc/sys/kernel/osrelease"))
+		return release;
+	/* The kernel that runs here is not the tree's. */
+	if (sys_is_tree() || uname(&uts))
+		snprintf(release, sizeof(release), SYS_RELEASE_UNKNOWN);
+	else
 		snprintf(release, sizeof(release), "%s", uts.release);
 	return release;
+}
+
+bool sys_release_known(void)
+{
+	return strcmp(sys_release(), SYS_RELEASE_UNKNOWN);
 }

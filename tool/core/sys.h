@@ -14,6 +14,8 @@
 
 /* A tree stands in for the machine: nothing outside it may be asked or changed. */
 bool sys_is_tree(void);
+/* 0, or -errno where the tree is no folder that can be read; *root: its name. */
+int sys_check_tree(const char **root);
 /* The path below the root, in one of a few buffers that are used in turn. */
 const char *sys_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -47,7 +49,9 @@ extern void (*sys_asked)(const char *path);
 /* For what reads a path by itself. */
 void sys_ask(const char *path);
 
-/* Release of the kernel that runs (or ran, in a tree). */
+/* Release of the kernel that runs (or ran, in a tree, which may not tell). */
 const char *sys_release(void);
+#define SYS_RELEASE_UNKNOWN "unknown"
+bool sys_release_known(void);
 
 #endif

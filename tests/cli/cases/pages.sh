@@ -12,6 +12,13 @@ says usage/word-missing show
 says usage/word-too-many list all
 says usage/not-a-number bind all --wait soon
 says usage/help --help
+# A tree that is not there is no machine without a GPU.
+T=$WORK/nowhere
+says usage/no-tree list
+T=$WORK/file
+echo "no folder" >"$T"
+says usage/no-folder doctor --json
+T=$WORK/trees/none
 check "help of a verb is about the verb" diff <(cohgpu help bind) <(cohgpu bind --help)
 
 PAGES=$(dirname "$COHGPU")/pages
