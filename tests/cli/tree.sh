@@ -280,9 +280,14 @@ Max locked memory         $2              $2              bytes"
 	put "proc/$1/status" "CapEff:	0000000000000000"
 }
 
-# A host where doctor finds nothing wrong.
-healthy() {
-	gh200
+# modules NAME: what is installed of them, the variant driver NAME and what VFIO has for all.
+modules() {
+	put lib/modules/$RELEASE/modules.dep "kernel/drivers/vfio/pci/vfio-pci-core.ko.xz: kernel/drivers/vfio/vfio.ko.xz
+updates/dkms/$1.ko: updates/dkms/vfio-coherent.ko"
+}
+
+# What a host has, with a GPU or without, that doctor finds nothing wrong with.
+fit() {
 	config NODES_SHIFT=6 ARM_SMMU_V3_SVA=y MEMORY_FAILURE=y ARCH_SUPPORTS_HUGE_PFNMAP=y VFIO_PCI_DMABUF=y
 	put proc/sys/kernel/arch aarch64
 	put proc/iomem "00000000-ffffffff : System RAM"
@@ -291,10 +296,15 @@ healthy() {
 	put usr/share/qemu-efi-aarch64/QEMU_EFI.fd ""
 	put sys/devices/system/node/has_cpu 0
 	put sys/kernel/security/lockdown "none [integrity] confidentiality"
-	put lib/modules/$RELEASE/modules.dep "updates/dkms/nvgrace-gpu-vfio-pci.ko: updates/dkms/vfio-coherent.ko"
+	modules nvgrace-gpu-vfio-pci
 	module lib/modules/$RELEASE/updates/dkms/nvgrace-gpu-vfio-pci.ko $RELEASE signed
 	limits self unlimited
 	process 812 bash /dev/null
+}
+
+healthy() {
+	gh200
+	fit
 }
 
 # A guest: its BAR4, SRAT with eight initiators, config space with ATS and PASID.

@@ -50,15 +50,28 @@ bool alias_best_in(char *text, const struct alias_id *id, char *module, size_t s
 	return fewest != ~0U;
 }
 
-bool alias_best(const struct alias_id *id, char *module, size_t size)
+static char *alias_text(void)
 {
 	char path[256];
-	char *text;
-	bool found;
 
 	snprintf(path, sizeof(path), "/lib/modules/%s/modules.alias", sys_release());
-	text = sys_slurp(path, NULL);
-	found = text && alias_best_in(text, id, module, size);
+	return sys_slurp(path, NULL);
+}
+
+bool alias_known(void)
+{
+	char *text = alias_text();
+	bool known = text;
+
+	free(text);
+	return known;
+}
+
+bool alias_best(const struct alias_id *id, char *module, size_t size)
+{
+	char *text = alias_text();
+	bool found = text && alias_best_in(text, id, module, size);
+
 	free(text);
 	return found;
 }

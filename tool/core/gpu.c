@@ -15,7 +15,7 @@
 #define GRACE	    "nvgrace_gpu_vfio_pci"
 #define NVLINK2	    "nvlink2_vfio_pci"
 
-static const struct gpu_model gpu_models[] = {
+const struct gpu_model gpu_models[] = {
 	{0x10de, 0x2342, GPU_GRACE, "GH200 120GB", GRACE, 0},
 	{0x10de, 0x2345, GPU_GRACE, "GH200 480GB", GRACE, 0},
 	{0x10de, 0x2348, GPU_GRACE, "GH200 144G HBM3e", GRACE, 0},
@@ -23,6 +23,7 @@ static const struct gpu_model gpu_models[] = {
 	{0x10de, 0x31c2, GPU_GRACE, "GB300", GRACE, 0},
 	{0x10de, 0x1db1, GPU_NVLINK2, "Tesla V100 SXM2 16GB", NVLINK2, 16ULL << 30},
 	{0x10de, 0x1db5, GPU_NVLINK2, "Tesla V100 SXM2 32GB", NVLINK2, 32ULL << 30},
+	{0},
 };
 
 const char *gpu_file(const struct gpu *gpu, const char *name)
@@ -148,9 +149,9 @@ static void gpu_read_name(struct gpu *gpu, struct pci_access *names)
 
 static const struct gpu_model *gpu_model(uint64_t vendor, uint64_t device)
 {
-	for (size_t i = 0; i < sizeof(gpu_models) / sizeof(*gpu_models); i++)
-		if (gpu_models[i].vendor == vendor && gpu_models[i].device == device)
-			return &gpu_models[i];
+	for (const struct gpu_model *m = gpu_models; m->name; m++)
+		if (m->vendor == vendor && m->device == device)
+			return m;
 	return NULL;
 }
 

@@ -25,6 +25,9 @@ struct gpu_model {
 	uint64_t memory;    /* of a V100, since nothing tells; 0: its driver does */
 };
 
+/* All that are known; ends with name NULL. */
+extern const struct gpu_model gpu_models[];
+
 /* Where the figures of the memory come from. */
 enum gpu_memory_source {
 	GPU_MEMORY_UNKNOWN,
@@ -116,6 +119,8 @@ struct alias_id {
 	uint32_t vendor, device, subvendor, subdevice, class;
 };
 bool alias_best(const struct alias_id *id, char *module, size_t size);
+/* Whether there is anything to choose by. */
+bool alias_known(void);
 /* The same from a given text, for tests. */
 bool alias_best_in(char *text, const struct alias_id *id, char *module, size_t size);
 

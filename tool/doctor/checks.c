@@ -17,11 +17,19 @@ void finding(struct finding *f, enum verdict verdict, const char *format, ...)
 
 const struct check doctor_host[] = {
 	{
+		.id = "vfio",
+		.looks = "vfio_pci_core, on which every VFIO driver of a GPU is built",
+		.symptom = "modprobe: vfio_pci_core not found, or unknown symbol in module",
+		.fix = "a kernel with CONFIG_VFIO_PCI, and the package that has its modules",
+		.machine = check_vfio,
+	},
+	{
 		.id = "variant-driver",
 		.looks = "modules.alias, for a VFIO driver that is made for the GPU",
 		.symptom = "the guest sees no memory BAR, whatever is bound",
 		.fix = "the DKMS package, or for Grace CONFIG_NVGRACE_GPU_VFIO_PCI",
 		.gpu = check_variant_driver,
+		.bare = bare_variant_driver,
 	},
 	{
 		.id = "module-built",
@@ -29,6 +37,7 @@ const struct check doctor_host[] = {
 		.symptom = "modprobe: not found, after the kernel was upgraded",
 		.fix = "install this kernel's headers, then: dkms autoinstall",
 		.gpu = check_module_built,
+		.bare = bare_module_built,
 	},
 	{
 		.id = "module-signed",
@@ -36,6 +45,7 @@ const struct check doctor_host[] = {
 		.symptom = "modprobe: key was rejected by service",
 		.fix = "mokutil --import /var/lib/dkms/mok.pub, and reboot to enroll it",
 		.gpu = check_module_signed,
+		.bare = bare_module_signed,
 	},
 	{
 		.id = "driver-name",
@@ -115,10 +125,11 @@ const struct check doctor_host[] = {
 	},
 	{
 		.id = "iommu",
-		.looks = "the GPU's IOMMU group",
+		.looks = "the GPU's IOMMU group; without a GPU, whether there is any",
 		.symptom = "no /dev/vfio/N, and the VMM cannot open the device",
-		.fix = "turn the IOMMU on in the firmware, and off the kernel's command line",
+		.fix = "IOMMU on in the firmware; no iommu=off, or (Intel) intel_iommu=on, to boot",
 		.gpu = check_iommu,
+		.bare = bare_iommu,
 	},
 	{
 		.id = "iommu-group",

@@ -13,7 +13,10 @@
 void check_variant_driver(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	(void)p;
-	if (!gpu->best_driver[0] || !strcmp(gpu->best_driver, "vfio-pci"))
+	if (!alias_known())
+		finding(f, VERDICT_SKIP, "/lib/modules/%s/modules.alias cannot be read",
+			sys_release());
+	else if (!gpu->best_driver[0] || !strcmp(gpu->best_driver, "vfio-pci"))
 		finding(f, VERDICT_FAIL, "kernel %s has no VFIO variant driver for %04x:%04x",
 			sys_release(), gpu->model->vendor, gpu->model->device);
 	else

@@ -37,9 +37,10 @@ struct check {
 	const char *symptom; /* that an operator has when this is wrong */
 	const char *fix;
 	unsigned int families; /* whose GPUs it is about; 0: all */
-	/* One of them: once a GPU, or once. */
+	/* Once a GPU, or once; bare: in place of gpu, on a machine that has none. */
 	void (*gpu)(struct finding *f, const struct gpu *gpu, const struct patient *p);
 	void (*machine)(struct finding *f, const struct patient *p);
+	void (*bare)(struct finding *f, const struct patient *p);
 };
 
 void finding(struct finding *f, enum verdict verdict, const char *format, ...)
@@ -75,6 +76,18 @@ int nvlink2_has_symbol(const char *name);
 /* module.c */
 void check_module_built(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_module_signed(struct finding *f, const struct gpu *gpu, const struct patient *p);
+/* The same of a driver that is for no GPU yet. */
+void module_built(struct finding *f, const char *driver);
+void module_signed(struct finding *f, const char *driver);
+
+/* bare.c: what is the machine's, and what one without a GPU has of what is a GPU's */
+void check_vfio(struct finding *f, const struct patient *p);
+void bare_variant_driver(struct finding *f, const struct patient *p);
+void bare_module_built(struct finding *f, const struct patient *p);
+void bare_module_signed(struct finding *f, const struct patient *p);
+void bare_iommu(struct finding *f, const struct patient *p);
+/* Of the GPUs that this machine could get: a V100 is in POWER9s only. */
+enum gpu_family bare_family(void);
 
 /* machine.c */
 void check_memory_offline(struct finding *f, const struct patient *p);

@@ -85,6 +85,10 @@ const char *kernel_config(const char *name)
 
 static void config_missing(struct finding *f)
 {
+	if (!sys_release_known()) {
+		finding(f, VERDICT_SKIP, "the tree has no configuration of a kernel");
+		return;
+	}
 	finding(f, VERDICT_SKIP,
 		"the kernel's configuration is neither /proc/config.gz nor /boot/config-%s: put it "
 		"there",
@@ -137,6 +141,12 @@ unsigned int kernel_nodes(const char *kind)
 	return count;
 }
 
+/* MIG makes up to seven more; a V100's memory is one, for good. */
+static unsigned int nodes_of(enum gpu_family family)
+{
+	return family == GPU_GRACE ? PLAN_NODES : 1;
+}
+
 void check_nodes_shift(struct finding *f, const struct patient *p)
 {
 	const char *value = kernel_config("NODES_SHIFT");
@@ -147,12 +157,14 @@ void check_nodes_shift(struct finding *f, const struct patient *p)
 		config_missing(f);
 		return;
 	}
-	/* MIG makes up to seven more; a V100's memory is one, for good. */
 	for (size_t i = 0; i < p->gpus->count; i++)
-		need += p->gpus->gpu[i].model->family == GPU_GRACE ? PLAN_NODES : 1;
+		need += nodes_of(p->gpus->gpu[i].model->family);
+	if (!p->gpus->count)
+		need += nodes_of(bare_family());
 	have = 1U << (strtoul(value, NULL, 10) & 15);
 	finding(f, have < need ? VERDICT_FAIL : VERDICT_PASS,
-		"%u NUMA nodes are wanted, this kernel has %u", need, have);
+		"%u NUMA nodes are wanted%s, this kernel has %u", need,
+		p->gpus->count ? "" : " with one GPU", have);
 }
 
 void check_sva(struct finding *f, const struct patient *p)
@@ -249,7 +261,9 @@ void check_huge_maps(struct finding *f, const struct patient *p)
 	char faults[96], pages[32];
 
 	faults_of(faults, sizeof(faults), p);
-	if (why && page_size() < LARGE_PAGE)
+	if (!sys_release_known())
+		finding(f, VERDICT_SKIP, "the kernel's release is not known");
+	else if (why && page_size() < LARGE_PAGE)
 		finding(f, VERDICT_WARN, "%s: %s", why, faults);
 	else if (why)
 		finding(f, VERDICT_PASS, "pages of %s: %s", out_size(pages, page_size()), faults);

@@ -14,6 +14,7 @@
 #include <linux/kvm.h>
 
 #include "core/holders.h"
+#include "core/module.h"
 #include "core/out.h"
 #include "core/size.h"
 #include "core/sys.h"
@@ -228,11 +229,17 @@ void check_iommu_passthrough(struct finding *f, const struct patient *p)
 
 void check_iommufd(struct finding *f, const struct patient *p)
 {
+	const char *config = kernel_config("IOMMUFD");
+
 	(void)p;
 	if (sys_exists("/dev/iommu"))
 		finding(f, VERDICT_PASS, "/dev/iommu");
+	else if (module_known("iommufd"))
+		finding(f, VERDICT_WARN, "no /dev/iommu: iommufd is not loaded");
+	else if (config && !strcmp(config, "n"))
+		finding(f, VERDICT_WARN, "no /dev/iommu: CONFIG_IOMMUFD is not set");
 	else
-		finding(f, VERDICT_WARN, "no /dev/iommu");
+		finding(f, VERDICT_WARN, "no /dev/iommu, and no module for it is installed");
 }
 
 /* In a tree dev/kvm is a text: a line an extension, its number and KVM's answer. */

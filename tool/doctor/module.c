@@ -54,32 +54,40 @@ static bool find_elsewhere(char *release, size_t size, const char *module)
 	return found;
 }
 
-static bool has_file(const struct gpu *gpu, char *file, size_t size)
+static bool has_file(const char *driver, char *file, size_t size)
 {
 	char relative[256];
 
-	if (!module_file(relative, sizeof(relative), sys_release(), "modules.dep",
-			 gpu->model->driver))
+	if (!module_file(relative, sizeof(relative), sys_release(), "modules.dep", driver))
 		return false;
 	snprintf(file, size, MODULES "/%s/%s", sys_release(), relative);
 	return true;
 }
 
-void check_module_built(struct finding *f, const struct gpu *gpu, const struct patient *p)
+/* This kernel has it not; another may. */
+static void not_built(struct finding *f, const char *driver)
 {
-	char file[512], magic[256], release[128];
+	char release[128];
 
-	(void)p;
-	if (module_file(file, sizeof(file), sys_release(), "modules.builtin", gpu->model->driver)) {
+	if (!sys_release_known())
+		finding(f, VERDICT_SKIP, "the kernel's release is not known");
+	else if (find_elsewhere(release, sizeof(release), driver))
+		finding(f, VERDICT_FAIL, "%s is built for %s, not for %s", driver, release,
+			sys_release());
+	else
+		finding(f, VERDICT_SKIP, "%s is not installed", driver);
+}
+
+void module_built(struct finding *f, const char *driver)
+{
+	char file[512], magic[256];
+
+	if (module_file(file, sizeof(file), sys_release(), "modules.builtin", driver)) {
 		finding(f, VERDICT_PASS, "built into %s", sys_release());
 		return;
 	}
-	if (!has_file(gpu, file, sizeof(file))) {
-		if (find_elsewhere(release, sizeof(release), gpu->model->driver))
-			finding(f, VERDICT_FAIL, "%s is built for %s, not for %s",
-				gpu->model->driver, release, sys_release());
-		else
-			finding(f, VERDICT_SKIP, "%s is not installed", gpu->model->driver);
+	if (!has_file(driver, file, sizeof(file))) {
+		not_built(f, driver);
 		return;
 	}
 	if (!module_info(file, "vermagic", magic, sizeof(magic))) {
@@ -92,6 +100,12 @@ void check_module_built(struct finding *f, const struct gpu *gpu, const struct p
 			sys_release());
 	else
 		finding(f, VERDICT_PASS, "%s", file);
+}
+
+void check_module_built(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	(void)p;
+	module_built(f, gpu->model->driver);
 }
 
 /* Why an unsigned module would be refused; NULL: it would not. */
@@ -113,22 +127,27 @@ static const char *enforced_by(void)
 	return secure ? "Secure Boot" : NULL;
 }
 
-void check_module_signed(struct finding *f, const struct gpu *gpu, const struct patient *p)
+void module_signed(struct finding *f, const char *driver)
 {
 	const char *by = enforced_by();
 	char file[512], signer[128];
 
-	(void)p;
 	if (!by) {
 		finding(f, VERDICT_PASS, "this kernel takes unsigned modules");
 		return;
 	}
-	if (!has_file(gpu, file, sizeof(file))) {
-		finding(f, VERDICT_SKIP, "%s is no file of this kernel's", gpu->model->driver);
+	if (!has_file(driver, file, sizeof(file))) {
+		finding(f, VERDICT_SKIP, "%s is no file of this kernel's", driver);
 		return;
 	}
 	if (module_info(file, "signer", signer, sizeof(signer)))
 		finding(f, VERDICT_PASS, "signed by %s", signer);
 	else
 		finding(f, VERDICT_FAIL, "%s is not signed, and %s wants it", file, by);
+}
+
+void check_module_signed(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	(void)p;
+	module_signed(f, gpu->model->driver);
 }

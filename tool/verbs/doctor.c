@@ -65,18 +65,19 @@ static bool concerns(const struct check *check, const struct gpu *gpu)
 	return !check->families || check->families & 1U << gpu->model->family;
 }
 
-/* A machine without such a GPU may be about to get one, and nobody knows of which family. */
+/* A machine without such a GPU may be about to get one, of the family that it could have. */
 static bool concerns_any(const struct check *check, const struct gpu_set *gpus)
 {
 	for (size_t i = 0; i < gpus->count; i++)
 		if (concerns(check, &gpus->gpu[i]))
 			return true;
-	return !gpus->count && !check->families;
+	return !gpus->count && (!check->families || check->families & 1U << bare_family());
 }
 
 static void examine(struct examination *e, const struct check *check)
 {
 	const struct gpu_set *gpus = e->patient->gpus;
+	void (*once)(struct finding * f, const struct patient *p);
 	struct finding f;
 
 	for (; check->id; check++) {
@@ -88,9 +89,10 @@ static void examine(struct examination *e, const struct check *check)
 			check->gpu(&f, &gpus->gpu[i], e->patient);
 			record(e, check, &f, gpus->gpu[i].address);
 		}
-		if (!check->machine || !concerns_any(check, gpus))
+		once = check->machine || gpus->count ? check->machine : check->bare;
+		if (!once || !concerns_any(check, gpus))
 			continue;
-		check->machine(&f, e->patient);
+		once(&f, e->patient);
 		record(e, check, &f, e->patient->domain ? "domain" : "machine");
 	}
 }
@@ -154,7 +156,16 @@ static int choose(const struct call *call, struct patient *patient, struct domai
 			 "the domain has no coherent GPU of this machine");
 		return EXIT_NOTHING;
 	}
-	return gpu_select(set, call->words, call->count);
+	return EXIT_OK;
+}
+
+/* No GPU is named: of a machine that has none there is something to say all the same. */
+static bool names_none(const struct call *call)
+{
+	for (int i = 0; i < call->count; i++)
+		if (strcmp(call->words[i], "all"))
+			return false;
+	return true;
 }
 
 int run_doctor(const struct call *call)
@@ -170,14 +181,22 @@ int run_doctor(const struct call *call)
 		.json = call_has(call, OPT_JSON),
 		.results = out_array(object, "results"),
 	};
+	bool bare;
 	int status;
 
 	gpu_scan(&set);
 	status = choose(call, &patient, &domain, &set, &checks);
-	/* Without a GPU the machine is examined all the same: it may be about to get one. */
-	if (!status || (status == EXIT_NOTHING && checks == doctor_host && !call->count)) {
+	/* Without a GPU the machine is examined first: it may be about to get one. */
+	bare = !set.count && checks == doctor_host && names_none(call);
+	if (!status && !bare)
+		status = gpu_select(&set, call->words, call->count);
+	if (!status) {
 		examine(&e, checks);
 		summary(&e, object);
+	}
+	if (!status && bare) {
+		fflush(stdout);
+		status = gpu_select(&set, call->words, call->count);
 	}
 	if (!status && e.count[VERDICT_FAIL])
 		status = EXIT_FAILED;

@@ -169,8 +169,11 @@ const struct verb verbs[] = {
 			"prints a verdict for each: PASS, WARN, FAIL, or SKIP where it could not "
 			"be seen. With WARN and FAIL go the symptom that it would have, and the "
 			"fix. Nothing is changed.\n"
-			"Without a GPU the machine is examined for what any of them needs, and "
-			"the exit status is 77.",
+			"Without a GPU the machine is examined for what any of them needs: on "
+			"POWER "
+			"a V100, else a Grace GPU. What is wrong is said, then that there is no "
+			"GPU. The exit status is 77 whatever was found, since there is nothing to "
+			"give to a guest; the verdicts are in the JSON.",
 		.example = "cohgpu doctor --strict",
 		.options = doctor_options,
 		.run = run_doctor,

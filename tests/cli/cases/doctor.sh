@@ -2,64 +2,13 @@
 # shellcheck shell=bash disable=SC2086 # no name in a tree has a space
 # doctor: each check on a tree where it passes, and on one that is spoilt for it.
 
-declare -A spoilt=() passed_by=()
-
-# same_in_json ARGS...: JSON has of $T what golden/ has in text, line by line.
-same_in_json() {
-	cohgpu "$@" --json >"$WORK/json" 2>/dev/null || [[ $? -le 2 ]] || return 1
-	jq -r '.results[] | "\(.verdict) \(.id) \(.object) \(.found)",
-		if .verdict == "WARN" or .verdict == "FAIL" then "symptom: \(.symptom)", "fix: \(.fix)" else empty end' "$WORK/json" >"$WORK/by-json"
-	sed -nE 's/^(PASS|SKIP|WARN|FAIL)  ([^ ]+) +([^ ]+) +(.*)$/\1 \2 \3 \4/p; s/^ +(symptom|fix): /\1: /p' "$WORK/said" >"$WORK/by-text"
-	[[ -s $WORK/by-text ]] && diff <(sed "s|$T|TREE|g; s|$WORK|WORK|g" "$WORK/by-json") "$WORK/by-text"
-}
-
-# outcome ID WORD VERDICT ARGS...: what was just said is this verdict, in JSON as well. Only
-# WARN and FAIL show that the check sees anything.
-outcome() {
-	local id=$1 word=$2 verdict=$3
-	shift 3
-	check "$id is $verdict: $word" grep -q "^$verdict  $id " "$WORK/said"
-	check "and is in JSON: $id, $word" same_in_json "$@"
-	case $verdict in
-	WARN | FAIL) spoilt[$id]=1 ;;
-	PASS) passed_by[$id]=1 ;;
-	esac
-}
-
-# of_the_healthy ARGS...: the checks that there are, and those that pass on $T.
-of_the_healthy() {
-	local id
-	mapfile -t CHECKS < <(cohgpu "$@" --json | jq -r '.results[].id' | sort -u)
-	while IFS= read -r id; do
-		passed_by[$id]=1
-	done < <(cohgpu "$@" --json | jq -r '.results[] | select(.verdict == "PASS").id')
-}
-
-# spoil_host MAKER PREFIX WHOSE ID WORD VERDICT COMMAND...: what COMMAND does to the
-# healthy host that MAKER makes has this check say VERDICT; golden/ has all that it says.
-spoil_host() {
-	local maker=$1 name=$2$4-$5 whose=$3 id=$4 word=$5 verdict=$6
-	shift 6
-	tree "$name" "$maker"
-	"$@"
-	says "doctor/$name" doctor --check $id
-	outcome $id "$word$whose" $verdict doctor --check $id
-}
+# shellcheck source-path=SCRIPTDIR source=../checks.sh
+source "$HERE/checks.sh"
 
 # spoil ID WORD VERDICT COMMAND...
 spoil() {
 	spoil_host healthy '' '' "$@"
 }
-
-tree none host
-says doctor/none doctor --json
-# Of a guest that is not to come nothing is known: neither family's needs, nor its RAM.
-limits self 65536
-put proc/sys/kernel/arch ppc64le
-config PPC_64K_PAGES=n
-says doctor/none-power doctor
-check "without a GPU nothing is said of Grace" test "$(grep -cE 'CUDA|95 GiB|17 GiB' "$WORK/said")" = 0
-says doctor/no-such-check doctor --check luck
 
 tree healthy healthy
 says doctor/healthy doctor --strict
@@ -70,6 +19,7 @@ without_variants() {
 	put lib/modules/$RELEASE/modules.alias "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci"
 }
 spoil variant-driver none FAIL without_variants
+spoil variant-driver unreadable SKIP gone lib
 
 for_another_kernel() {
 	gone lib/modules/$RELEASE/modules.dep
@@ -83,6 +33,10 @@ built_in() {
 	put lib/modules/$RELEASE/modules.builtin kernel/drivers/vfio/pci/nvgrace-gpu/nvgrace-gpu-vfio-pci.ko
 }
 spoil module-built elsewhere FAIL for_another_kernel
+without_core() {
+	put lib/modules/$RELEASE/modules.dep "updates/dkms/nvgrace-gpu-vfio-pci.ko: updates/dkms/vfio-coherent.ko"
+}
+spoil vfio none FAIL without_core
 spoil module-built magic FAIL module lib/modules/$RELEASE/updates/dkms/nvgrace-gpu-vfio-pci.ko 6.1.0-old signed
 spoil module-built nowhere SKIP not_installed
 spoil module-built builtin PASS built_in
@@ -323,7 +277,7 @@ healthy_v100() {
 	put proc/sys/kernel/arch ppc64le
 	put proc/iomem "00000000-ffffffff : System RAM"
 	put sys/devices/system/node/has_cpu 0,8
-	put lib/modules/$RELEASE/modules.dep "updates/dkms/nvlink2-vfio-pci.ko: updates/dkms/vfio-coherent.ko"
+	modules nvlink2-vfio-pci
 	module lib/modules/$RELEASE/updates/dkms/nvlink2-vfio-pci.ko $RELEASE
 	limits self unlimited
 	process 812 bash /dev/null
@@ -414,20 +368,10 @@ tree v100-broken healthy_v100
 broken_v100
 says doctor/v100-broken doctor
 
-# every_check_spoilt COUNT: at least so many there are, each with a tree on which it warns or
-# fails, and one on which it passes.
-every_check_spoilt() {
-	local id bad=0
-	for id in "${CHECKS[@]}"; do
-		[[ -n ${spoilt[$id]:-} ]] || { echo "$id: no tree is spoilt for it" && bad=1; }
-		[[ -n ${passed_by[$id]:-} ]] || { echo "$id: it passes on no tree" && bad=1; }
-	done
-	[[ ${#CHECKS[@]} -ge $1 && $bad == 0 ]]
-}
-check "every check of doctor has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 23
+check "every check of doctor has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 24
 tree v100-checks healthy_v100
 of_the_healthy doctor
-check "every check of a V100 has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 18
+check "every check of a V100 has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 19
 
 # The definition of a VM: what plan prints is healthy, and each check has a
 # definition that is spoilt for it.
