@@ -15,7 +15,7 @@
 #define RECORDS "/run/cohgpu"
 #define RULES	"/etc/udev/rules.d"
 #define VERSION 1
-#define PROGRAM "/usr/sbin/cohgpu"
+#define PROGRAM "/usr/bin/cohgpu"
 
 const char *record_path(const char *address)
 {

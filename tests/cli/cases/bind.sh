@@ -43,7 +43,7 @@ tree bind-persist hosted
 state >"$WORK/before"
 does bind/persist bind $GPU --persist
 check "the rule is as udev wants it" grep -qx \
-	"ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"$GPU\", TEST==\"/usr/sbin/cohgpu\", ATTR{driver_override}=\"$GRACE\", RUN+=\"/usr/sbin/cohgpu bind $GPU --driver $GRACE --wait 60\"" \
+	"ACTION==\"add\", SUBSYSTEM==\"pci\", KERNEL==\"$GPU\", TEST==\"/usr/bin/cohgpu\", ATTR{driver_override}=\"$GRACE\", RUN+=\"/usr/bin/cohgpu bind $GPU --driver $GRACE --wait 60\"" \
 	"$T/etc/udev/rules.d/90-cohgpu-$GPU.rules"
 gone run/cohgpu
 does restore/persist-after-reboot restore $GPU

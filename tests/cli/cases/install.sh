@@ -11,8 +11,8 @@ by_make() {
 installed() {
 	local dest=$WORK/dest/usr files
 	by_make install || return
-	diff <("$dest/sbin/cohgpu" --version) <(cohgpu --version) || return
-	files=$(cd "$WORK/dest" && find . -type f | grep -vxE './usr/(sbin/cohgpu|share/(man/man8/cohgpu(-[a-z]+)?\.8|cohgpu/schema/[a-z]+\.json))')
+	diff <("$dest/bin/cohgpu" --version) <(cohgpu --version) || return
+	files=$(cd "$WORK/dest" && find . -type f | grep -vxE './usr/(bin/cohgpu|share/(man/man8/cohgpu(-[a-z]+)?\.8|cohgpu/schema/[a-z]+\.json))')
 	diff - <(echo "$files" | sort) <<-END
 		./usr/share/bash-completion/completions/cohgpu
 		./usr/share/fish/vendor_completions.d/cohgpu.fish
