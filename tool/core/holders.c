@@ -86,27 +86,37 @@ const char *holder_text(char buf[HOLDER_TEXT], const struct holder *holder)
 	return buf;
 }
 
+/* To stop a scope is to kill what is in it: a session, a VM. */
+bool holder_is_service(const struct holder *holder)
+{
+	return ends_with(holder->unit, ".service");
+}
+
 void holder_complain(const struct holder *holder, const char *object, const char *action)
 {
 	char text[HOLDER_TEXT];
 
 	complain(object, action, "in use: %s", holder_text(text, holder));
-	/* To stop a scope is to kill what is in it: a session, a VM. */
-	if (ends_with(holder->unit, ".service"))
+	if (holder_is_service(holder))
 		advise("systemctl stop %s", holder->unit);
 	else if (strncmp(holder->file, VFIO_FILES, strlen(VFIO_FILES)))
 		advise("stop nvidia-persistenced, nvidia-dcgm, nvidia-fabricmanager, nvidia-imex");
 }
 
-bool holder_find(struct holder *holder, const char *const *files)
+size_t holder_list(struct holder *holders, size_t room, const char *const *files)
 {
 	char **pids = sys_names("/proc");
-	bool found = false;
+	size_t count = 0;
 
-	for (char **pid = pids; pid && *pid && !found; pid++)
-		found = isdigit((unsigned char)**pid) && holder_is(holder, *pid, files);
+	for (char **pid = pids; pid && *pid && count < room; pid++)
+		count += isdigit((unsigned char)**pid) && holder_is(&holders[count], *pid, files);
 	sys_names_free(pids);
-	return found;
+	return count;
+}
+
+bool holder_find(struct holder *holder, const char *const *files)
+{
+	return holder_list(holder, 1, files);
 }
 
 bool holder_of_device(struct holder *holder, const char *address)
@@ -146,7 +156,7 @@ static bool host_file(char *file, size_t size, const char *address)
 	return at;
 }
 
-bool holder_of_host(struct holder *holder, const char *address)
+size_t holders_of_host(struct holder *holders, size_t room, const char *address)
 {
 	char own[32], drm[DRM_FILES][64], path[96];
 	const char *files[DRM_FILES + 2] = {own};
@@ -155,7 +165,7 @@ bool holder_of_host(struct holder *holder, const char *address)
 
 	if (!host_file(own, sizeof(own), address)) {
 		snprintf(own, sizeof(own), HOST_FILES "*");
-		return holder_find(holder, files);
+		return holder_list(holders, room, files);
 	}
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/drm", address);
 	names = sys_names(path);
@@ -164,7 +174,12 @@ bool holder_of_host(struct holder *holder, const char *address)
 		files[count] = drm[count - 1];
 	}
 	sys_names_free(names);
-	return holder_find(holder, files);
+	return holder_list(holders, room, files);
+}
+
+bool holder_of_host(struct holder *holder, const char *address)
+{
+	return holders_of_host(holder, 1, address);
 }
 
 bool holder_sees_all(void)

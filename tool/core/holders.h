@@ -4,6 +4,7 @@
 #define COHGPU_HOLDERS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct holder {
 	char pid[16];
@@ -23,13 +24,17 @@ void holder_complain(const struct holder *holder, const char *object, const char
  * NULL ends them. Without root only the caller's own processes are seen.
  */
 bool holder_find(struct holder *holder, const char *const *files);
+/* So many of them as there is room for; their number. */
+size_t holder_list(struct holder *holders, size_t room, const char *const *files);
 /* A process that has a VFIO device open, by its own node or its group's. */
 bool holder_of_device(struct holder *holder, const char *address);
 /*
- * A process that uses a GPU through the host's driver: by the GPU's own files where that tells
+ * Processes that use a GPU through the host's driver: by the GPU's own files where that tells
  * which these are, else by any of the driver's.
  */
+size_t holders_of_host(struct holder *holders, size_t room, const char *address);
 bool holder_of_host(struct holder *holder, const char *address);
+bool holder_is_service(const struct holder *holder);
 bool holder_sees_all(void);
 
 #endif

@@ -2,6 +2,7 @@
 /* The checks, in the order in which a cause makes others: what comes first explains the rest. */
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "doctor/doctor.h"
 
@@ -10,9 +11,28 @@ void finding(struct finding *f, enum verdict verdict, const char *format, ...)
 	va_list args;
 
 	f->verdict = verdict;
+	f->fix[0] = 0;
 	va_start(args, format);
 	vsnprintf(f->text, sizeof(f->text), format, args);
 	va_end(args);
+}
+
+void fix_text(char *buf, size_t size, const char *fix, const char *one, const char *all)
+{
+	size_t used = 0;
+
+	buf[0] = 0;
+	while (*fix && used < size) {
+		size_t plain = strcspn(fix, "{");
+
+		used += snprintf(buf + used, size - used, "%.*s", (int)plain, fix);
+		fix += plain;
+		if (*fix && used < size) {
+			used += snprintf(buf + used, size - used, "%s",
+					 !strncmp(fix, "{GPUS}", 6) ? all : one);
+			fix += strcspn(fix, "}") + 1;
+		}
+	}
 }
 
 const struct check doctor_host[] = {
@@ -51,14 +71,14 @@ const struct check doctor_host[] = {
 		.id = "driver-name",
 		.looks = "driver_override, for a name that no driver has",
 		.symptom = "the GPU stays without a driver, and nothing says why",
-		.fix = "cohgpu bind GPU, which takes any spelling",
+		.fix = "cohgpu bind {GPU}, which takes any spelling",
 		.gpu = check_driver_name,
 	},
 	{
 		.id = "bound-driver",
 		.looks = "the driver that is bound",
 		.symptom = "looks perfect in lspci, but the guest sees no memory BAR",
-		.fix = "cohgpu bind GPU",
+		.fix = "cohgpu bind {GPU}",
 		.gpu = check_bound_driver,
 	},
 	{
@@ -73,7 +93,7 @@ const struct check doctor_host[] = {
 		.id = "memory-ready",
 		.looks = "whether link and memory were trained in time, as driver or log tell",
 		.symptom = "the guest's first access to the memory fails, or it waits for minutes",
-		.fix = "reset it (echo 1 > /sys/bus/pci/devices/GPU/reset), then: cohgpu bench GPU",
+		.fix = "echo 1 > /sys/bus/pci/devices/{GPU}/reset, then: cohgpu bench {GPU}",
 		.families = FOR_GRACE,
 		.gpu = check_memory_ready,
 	},
@@ -89,7 +109,7 @@ const struct check doctor_host[] = {
 		.id = "bridges",
 		.looks = "drivers of the GPU's NVLink bridges",
 		.symptom = "VFIO: group is not viable; or the guest's driver finds no NVLink",
-		.fix = "cohgpu bind GPU, which takes its bridges along",
+		.fix = "cohgpu bind {GPU}, which takes its bridges along",
 		.families = FOR_NVLINK2,
 		.gpu = check_bridges,
 	},
@@ -120,7 +140,7 @@ const struct check doctor_host[] = {
 		.id = "gpu-unused",
 		.looks = "open files of the GPU at the host's driver",
 		.symptom = "unloading the host's driver fails, and binding hangs",
-		.fix = "stop nvidia-persistenced, nvidia-dcgm, nvidia-fabricmanager, nvidia-imex",
+		.fix = "stop the services that hold it, and end the processes that do",
 		.gpu = check_gpu_unused,
 	},
 	{
@@ -221,14 +241,14 @@ const struct check doctor_host[] = {
 		.id = "power",
 		.looks = "the power state",
 		.symptom = "the GPU is stuck in D3cold after some VMs, or comes back untrained",
-		.fix = "echo 0 > /sys/bus/pci/devices/GPU/d3cold_allowed",
+		.fix = "echo 0 > /sys/bus/pci/devices/{GPU}/d3cold_allowed",
 		.gpu = check_power,
 	},
 	{
 		.id = "reset",
 		.looks = "reset_method",
 		.symptom = "the next guest finds what the last one left, or VFIO refuses the GPU",
-		.fix = "echo default > /sys/bus/pci/devices/GPU/reset_method",
+		.fix = "echo default > /sys/bus/pci/devices/{GPU}/reset_method",
 		.gpu = check_reset,
 	},
 	{0},
@@ -246,7 +266,7 @@ const struct check doctor_domain[] = {
 		.id = "domain-bridges",
 		.looks = "whether the GPU's NVLink bridges are on its bus in the guest",
 		.symptom = "the guest sees a GPU on PCI, without its memory and links",
-		.fix = "as printed by: cohgpu plan GPU --format libvirt",
+		.fix = "as printed by: cohgpu plan {GPUS} --format libvirt",
 		.families = FOR_NVLINK2,
 		.gpu = check_domain_bridges,
 	},
@@ -254,7 +274,7 @@ const struct check doctor_domain[] = {
 		.id = "domain-group",
 		.looks = "whether each IOMMU group is on a host bridge of its own, as a whole",
 		.symptom = "QEMU: group N used in multiple address spaces",
-		.fix = "as printed by: cohgpu plan GPU... --format libvirt, with all of the group",
+		.fix = "as printed by: cohgpu plan {GPUS} --format libvirt, with all of the group",
 		.families = FOR_NVLINK2,
 		.gpu = check_domain_group,
 	},
@@ -278,7 +298,7 @@ const struct check doctor_domain[] = {
 		.id = "initiator-nodes",
 		.looks = "eight cells without memory for each GPU alone, and its <acpi nodeset>",
 		.symptom = "the GPU's memory is not onlined, MIG instances fail",
-		.fix = "as printed by: cohgpu plan GPU --format libvirt",
+		.fix = "as printed by: cohgpu plan {GPUS} --format libvirt",
 		.families = FOR_GRACE,
 		.gpu = check_domain_initiators,
 	},
@@ -286,7 +306,7 @@ const struct check doctor_domain[] = {
 		.id = "vsmmu",
 		.looks = "an accelerated <iommu> for each GPU's host bridge",
 		.symptom = "nvidia-smi works, CUDA does not start",
-		.fix = "as printed by: cohgpu plan GPU --format libvirt",
+		.fix = "as printed by: cohgpu plan {GPUS} --format libvirt",
 		.families = FOR_GRACE,
 		.gpu = check_domain_vsmmu,
 	},
@@ -294,7 +314,7 @@ const struct check doctor_domain[] = {
 		.id = "mmio-window",
 		.looks = "pcihole64 against the sizes of the BARs",
 		.symptom = "This PCI I/O region assigned to your NVIDIA device is invalid",
-		.fix = "the pcihole64 that is printed by: cohgpu plan GPU --format libvirt",
+		.fix = "the pcihole64 that is printed by: cohgpu plan {GPUS} --format libvirt",
 		.families = FOR_GRACE,
 		.machine = check_domain_window,
 	},

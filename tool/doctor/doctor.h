@@ -19,6 +19,7 @@ enum verdict {
 struct finding {
 	enum verdict verdict;
 	char text[256];
+	char fix[256]; /* of what was found; "": the check's */
 };
 
 /* What is examined. */
@@ -34,8 +35,8 @@ struct patient {
 struct check {
 	const char *id; /* stable: scripts name it */
 	const char *looks;
-	const char *symptom; /* that an operator has when this is wrong */
-	const char *fix;
+	const char *symptom;   /* that an operator has when this is wrong */
+	const char *fix;       /* {GPU} and {GPUS} stand for addresses: that one's, and all */
 	unsigned int families; /* whose GPUs it is about; 0: all */
 	/* Once a GPU, or once; bare: in place of gpu, on a machine that has none. */
 	void (*gpu)(struct finding *f, const struct gpu *gpu, const struct patient *p);
@@ -45,6 +46,9 @@ struct check {
 
 void finding(struct finding *f, enum verdict verdict, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* A check's fix, with addresses in it. */
+void fix_text(char *buf, size_t size, const char *fix, const char *one, const char *all);
 
 /* All of a kind; end with id NULL. */
 extern const struct check doctor_host[];

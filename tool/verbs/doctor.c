@@ -27,37 +27,46 @@ static const enum out_colour doctor_colours[VERDICTS] = {
 struct examination {
 	const struct patient *patient;
 	const char *only; /* a check's id; NULL: all */
+	char addresses[256];
 	bool json;
 	struct json_object *results;
 	unsigned int count[VERDICTS];
 };
 
-static void print_result(const struct check *check, const struct finding *f, const char *object)
+static void print_result(const struct check *check, const struct finding *f, const char *object,
+			 const char *fix)
 {
 	printf("%s%s%s  %-18s %-13s ", out_colour(doctor_colours[f->verdict]),
 	       doctor_words[f->verdict], out_colour(OUT_PLAIN), check->id, object);
 	print_plain(stdout, f->text);
 	putchar('\n');
-	if (f->verdict >= VERDICT_WARN)
-		printf("      symptom: %s\n      fix: %s\n", check->symptom, check->fix);
+	if (f->verdict < VERDICT_WARN)
+		return;
+	printf("      symptom: %s\n      fix: ", check->symptom);
+	print_plain(stdout, fix);
+	putchar('\n');
 }
 
 static void record(struct examination *e, const struct check *check, const struct finding *f,
-		   const char *object)
+		   const struct gpu *gpu)
 {
+	const char *object = gpu ? gpu->address : e->patient->domain ? "domain" : "machine";
 	struct json_object *one = json_object_new_object();
 	bool trouble = f->verdict >= VERDICT_WARN;
+	char fix[512];
 
+	fix_text(fix, sizeof(fix), f->fix[0] ? f->fix : check->fix,
+		 gpu ? gpu->address : e->addresses, e->addresses);
 	out_text(one, "id", check->id);
 	out_text(one, "object", object);
 	out_text(one, "verdict", doctor_words[f->verdict]);
 	out_text(one, "found", f->text);
 	out_text(one, "symptom", trouble ? check->symptom : NULL);
-	out_text(one, "fix", trouble ? check->fix : NULL);
+	out_text(one, "fix", trouble ? fix : NULL);
 	json_object_array_add(e->results, one);
 	e->count[f->verdict]++;
 	if (!e->json)
-		print_result(check, f, object);
+		print_result(check, f, object, fix);
 }
 
 static bool concerns(const struct check *check, const struct gpu *gpu)
@@ -74,12 +83,27 @@ static bool concerns_any(const struct check *check, const struct gpu_set *gpus)
 	return !gpus->count && (!check->families || check->families & 1U << bare_family());
 }
 
+/* As arguments of a command that a fix names. */
+static void join_addresses(struct examination *e)
+{
+	const struct gpu_set *gpus = e->patient->gpus;
+	size_t used = snprintf(e->addresses, sizeof(e->addresses), "%s", gpus->count ? "" : "all");
+
+	for (size_t i = 0; i < gpus->count && used < sizeof(e->addresses); i++)
+		used += snprintf(e->addresses + used, sizeof(e->addresses) - used, "%s%s",
+				 i ? " " : "", gpus->gpu[i].address);
+	/* What does not fit is no half of an address. */
+	if (used >= sizeof(e->addresses))
+		snprintf(e->addresses, sizeof(e->addresses), "all");
+}
+
 static void examine(struct examination *e, const struct check *check)
 {
 	const struct gpu_set *gpus = e->patient->gpus;
 	void (*once)(struct finding * f, const struct patient *p);
 	struct finding f;
 
+	join_addresses(e);
 	for (; check->id; check++) {
 		if (e->only && strcmp(e->only, check->id))
 			continue;
@@ -87,13 +111,13 @@ static void examine(struct examination *e, const struct check *check)
 			if (!concerns(check, &gpus->gpu[i]))
 				continue;
 			check->gpu(&f, &gpus->gpu[i], e->patient);
-			record(e, check, &f, gpus->gpu[i].address);
+			record(e, check, &f, &gpus->gpu[i]);
 		}
 		once = check->machine || gpus->count ? check->machine : check->bare;
 		if (!once || !concerns_any(check, gpus))
 			continue;
 		once(&f, e->patient);
-		record(e, check, &f, e->patient->domain ? "domain" : "machine");
+		record(e, check, &f, NULL);
 	}
 }
 
@@ -209,10 +233,13 @@ int run_doctor(const struct call *call)
 
 static void manual_of(const char *title, const struct check *check)
 {
+	char fix[256];
+
 	printf(".Ss %s\n.Bl -tag -width Ds\n", title);
 	for (; check->id; check++) {
 		printf(".It Cm %s\nLooks at:\n%s.\n", check->id, check->looks);
-		printf("Prevents:\n%s.\nFix:\n%s.\n", check->symptom, check->fix);
+		fix_text(fix, sizeof(fix), check->fix, "GPU", "GPU...");
+		printf("Prevents:\n%s.\nFix:\n%s.\n", check->symptom, fix);
 	}
 	puts(".El");
 }

@@ -140,6 +140,19 @@ held_by_service() {
 	unit 813 system.slice/nvidia-persistenced.service
 }
 spoil gpu-unused service FAIL held_by_service
+# Two services, of which one has two processes, and two that are none.
+held_by_many() {
+	held_by_service
+	process 814 nvidia-persiste /dev/nvidia0
+	unit 814 system.slice/nvidia-persistenced.service
+	process 815 nv-hostengine /dev/nvidiactl
+	unit 815 system.slice/nvidia-dcgm.service
+	process 816 python3 /dev/nvidia-uvm
+	unit 816 user.slice/user-1000.slice/session-3.scope
+	process 817 nvtop /dev/nvidiactl
+}
+spoil gpu-unused many FAIL held_by_many
+check "what holds it is what the fix ends, each once" grep -qxF '      fix: systemctl stop nvidia-persistenced.service nvidia-dcgm.service; end python3 (816), nvtop (817)' "$WORK/said"
 other_held() {
 	put proc/driver/nvidia/gpus/$GPU/information "Device Minor: 	 1"
 	process 813 nvidia-persiste /dev/nvidiactl /dev/nvidia0 /dev/nvidia10
@@ -368,6 +381,7 @@ tree v100-broken healthy_v100
 broken_v100
 says doctor/v100-broken doctor
 
+check "no fix has a word in place of an address" test "$(grep -hE '^ +fix: ' "$HERE"/golden/doctor/* | grep -cE '(cohgpu [a-z]+|devices/) ?(GPU|\{)')" = 0
 check "every check of doctor has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 24
 tree v100-checks healthy_v100
 of_the_healthy doctor
