@@ -97,7 +97,11 @@ static int coherent_mmap_fill(pte_t *pte, unsigned long fault, void *data)
 	for (; addr < end; addr += PAGE_SIZE, pte++, pfn++) {
 		if (!pte_none(ptep_get(pte)))
 			continue;
-		/* On arm64, special for the compiler's eyes: others need symbols. */
+		/*
+		 * That it is special must be seen where it is compiled: of an
+		 * entry that may not be, arm64 calls mte_sync_tags(), which
+		 * is not exported to modules.
+		 */
 		set_pte_at(vma->vm_mm, addr, pte,
 			   pte_mkspecial(pfn_pte(pfn, prot)));
 	}
