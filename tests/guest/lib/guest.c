@@ -211,6 +211,8 @@ static pid_t guest_power_on(const struct guest *g)
 	fd = open(console, O_WRONLY | O_CREAT | O_TRUNC, 0600);
 	dup2(fd, STDOUT_FILENO);
 	dup2(fd, STDERR_FILENO);
+	if (g->preload)
+		setenv("LD_PRELOAD", g->preload, 1);
 	execvp(a.word[0], a.word);
 	_exit(127);
 }

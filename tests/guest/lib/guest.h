@@ -26,6 +26,7 @@ struct guest {
 	void (*tell)(const char *text); /* what it has to say while it runs; NULL: a diagnostic */
 	const char *vfio;		/* more options of vfio-pci, each with a comma before */
 	const char *trace;		/* events of QEMU's to be noted */
+	const char *preload;		/* a library that QEMU starts with */
 	/* Who starts it, when not this: a process that ends with it; and where its first GPU is then. */
 	pid_t (*power_on)(const struct guest *g);
 	const char *address;
