@@ -63,11 +63,16 @@ static int parse_option(struct call *call, int argc, char **argv, int *at)
 		value = "";
 	else
 		value = value ? value + 1 : argv[*at];
+	/* None of them has a meaning for nothing. */
+	if (option->value && !*value) {
+		complain(word, "parse", "its value is empty: %s", option->value);
+		return EXIT_USAGE;
+	}
 	if (option->choices && !is_choice(option->choices, value)) {
 		complain(value, "parse", "--%s is one of: %s", option->name, option->choices);
 		return EXIT_USAGE;
 	}
-	if (option->kind == WORD_NUMBER && (!*value || value[strspn(value, "0123456789")])) {
+	if (option->kind == WORD_NUMBER && value[strspn(value, "0123456789")]) {
 		complain(value, "parse", "--%s wants a number", option->name);
 		return EXIT_USAGE;
 	}

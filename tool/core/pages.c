@@ -27,7 +27,7 @@ void print_usage(void)
 	puts("\nA GPU is a PCI address (0009:01:00.0, or short: 01:00.0) or \"all\".\n"
 	     "Exit status: 0 ok, 1 warnings with --strict, 2 failed, 64 usage, 77 nothing to work "
 	     "on.\n"
-	     "More: cohgpu VERB --help, man cohgpu-VERB");
+	     "More: cohgpu VERB --help, man cohgpu-VERB. Which it is: cohgpu --version");
 }
 
 static void help_option(const struct verb_option *o)
@@ -161,7 +161,8 @@ static void man_main(void)
 {
 	printf(".Dd %s\n.Dt COHGPU 8\n.Os\n.Sh NAME\n.Nm cohgpu\n", PAGES_DATE);
 	puts(".Nd GPUs whose memory the CPU shares, for virtual machines\n"
-	     ".Sh SYNOPSIS\n.Nm\n.Ar verb\n.Op Ar options\n.Op Ar words\n.Sh DESCRIPTION\n"
+	     ".Sh SYNOPSIS\n.Nm\n.Ar verb\n.Op Ar options\n.Op Ar words\n"
+	     ".Nm\n.Fl \\-help | \\-version\n.Sh DESCRIPTION\n"
 	     ".Nm\nfinds such GPUs, hands them to VFIO, says what a virtual machine needs to get\n"
 	     "them, and what is in the way.\n"
 	     ".Bl -tag -width restore");
@@ -170,7 +171,11 @@ static void man_main(void)
 		       verbs[i].name);
 	puts(".El\n.Pp\nA GPU is a PCI address, full (0009:01:00.0) or short (01:00.0), or\n"
 	     ".Cm all .\n"
-	     "Data goes to standard output; progress and errors go to standard error.");
+	     "Data goes to standard output; progress and errors go to standard error.\n"
+	     "With\n.Fl \\-json\nstandard output has one object. It has nothing where words or "
+	     "options are\n"
+	     "wrong or a GPU is not found: the exit status and standard error say so.\n"
+	     ".Pp\n.Fl \\-help\nprints the verbs,\n.Fl \\-version\nwhich version this is.");
 	man_exit();
 	puts(".Sh HISTORY\nThis page came with cohgpu " COHGPU_VERSION ".");
 }

@@ -13,4 +13,10 @@ char *text_valid(const char *text);
 /* For people: what could move a terminal's cursor, or is no UTF-8, as \xNN. */
 void print_plain(FILE *file, const char *text);
 
+/* "" or "s". */
+static inline const char *plural(unsigned long long count)
+{
+	return count == 1 ? "" : "s";
+}
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "core/module.h"
 #include "core/sys.h"
+#include "core/text.h"
 #include "doctor/doctor.h"
 
 #define CLASS_3D    0x030200
@@ -124,6 +125,6 @@ void bare_iommu(struct finding *f, const struct patient *p)
 	else if (!groups && !iommus)
 		finding(f, VERDICT_FAIL, "no IOMMU is on: /sys/class/iommu has none");
 	else
-		finding(f, VERDICT_PASS, "on: %u IOMMU%s, %u group%s", iommus,
-			iommus == 1 ? "" : "s", groups, groups == 1 ? "" : "s");
+		finding(f, VERDICT_PASS, "on: %u IOMMU%s, %u group%s", iommus, plural(iommus),
+			groups, plural(groups));
 }

@@ -8,6 +8,7 @@
 #include "core/out.h"
 #include "core/ready.h"
 #include "core/sys.h"
+#include "core/text.h"
 #include "doctor/doctor.h"
 
 void check_variant_driver(struct finding *f, const struct gpu *gpu, const struct patient *p)
@@ -112,7 +113,7 @@ void check_memory_ready(struct finding *f, const struct gpu *gpu, const struct p
 	(void)p;
 	if (!strcmp(ready, "yes"))
 		finding(f, VERDICT_PASS, "trained, after %llu reset%s",
-			(unsigned long long)gpu->memory.resets, gpu->memory.resets == 1 ? "" : "s");
+			(unsigned long long)gpu->memory.resets, plural(gpu->memory.resets));
 	else if (gpu->memory.source != GPU_MEMORY_DRIVER)
 		finding(f, VERDICT_SKIP, "%s does not tell",
 			gpu->driver[0] ? gpu->driver : "no driver");

@@ -7,6 +7,7 @@
 #include "core/libvirt.h"
 #include "core/out.h"
 #include "core/sys.h"
+#include "core/text.h"
 #include "doctor/doctor.h"
 #include "doctor/domain.h"
 #include "plan/plan.h"
@@ -128,7 +129,8 @@ void check_domain_initiators(struct finding *f, const struct gpu *gpu, const str
 				return;
 			}
 	}
-	finding(f, count < PLAN_NODES ? VERDICT_FAIL : VERDICT_PASS, "%u nodes of its own", count);
+	finding(f, count < PLAN_NODES ? VERDICT_FAIL : VERDICT_PASS, "%u node%s of its own", count,
+		plural(count));
 }
 
 /* The host bridge that a GPU is under. */

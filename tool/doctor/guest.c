@@ -6,6 +6,7 @@
 
 #include "core/out.h"
 #include "core/sys.h"
+#include "core/text.h"
 #include "doctor/doctor.h"
 #include "plan/plan.h"
 
@@ -86,7 +87,7 @@ void check_guest_nodes(struct finding *f, const struct patient *p)
 	unsigned int need = PLAN_NODES * p->gpus->count;
 
 	finding(f, have < need ? VERDICT_FAIL : VERDICT_PASS,
-		"%u NUMA nodes with a generic initiator, %u are needed", have, need);
+		"%u NUMA node%s with a generic initiator, %u are needed", have, plural(have), need);
 }
 
 void check_guest_online(struct finding *f, const struct patient *p)

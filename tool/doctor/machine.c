@@ -18,6 +18,7 @@
 #include "core/out.h"
 #include "core/size.h"
 #include "core/sys.h"
+#include "core/text.h"
 #include "doctor/doctor.h"
 #include "plan/plan.h"
 
@@ -67,7 +68,8 @@ void check_memory_offline(struct finding *f, const struct patient *p)
 	if (!known)
 		finding(f, VERDICT_SKIP, "/proc/iomem cannot be read");
 	else if (ranges)
-		finding(f, VERDICT_FAIL, "%u ranges of GPU memory are online in the host", ranges);
+		finding(f, VERDICT_FAIL, "%u range%s of GPU memory online in the host", ranges,
+			plural(ranges));
 	else
 		finding(f, VERDICT_PASS, "none of it is the host's");
 }

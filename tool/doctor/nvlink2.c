@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/sys.h"
+#include "core/text.h"
 #include "doctor/doctor.h"
 
 #define SYMBOLS "/proc/kallsyms"
@@ -56,13 +57,13 @@ void check_bridge_functions(struct finding *f, const struct gpu *gpu, const stru
 {
 	(void)p;
 	if (!gpu->bridges)
-		finding(f, VERDICT_FAIL, "%d bridges: this kernel gives them no PCI functions",
-			gpu->links);
+		finding(f, VERDICT_FAIL, "%d bridge%s: this kernel gives them no PCI functions",
+			gpu->links, plural(gpu->links));
 	else if (gpu->bridges < gpu->links)
-		finding(f, VERDICT_FAIL, "%d bridges: this kernel gives PCI functions to %d",
-			gpu->links, gpu->bridges);
+		finding(f, VERDICT_FAIL, "%d bridge%s: this kernel gives PCI functions to %d",
+			gpu->links, plural(gpu->links), gpu->bridges);
 	else
-		finding(f, VERDICT_PASS, "%d bridges", gpu->links);
+		finding(f, VERDICT_PASS, "%d bridge%s", gpu->links, plural(gpu->links));
 }
 
 /* A guest gets all of them, or its driver has links to nowhere. */

@@ -54,6 +54,7 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 void plan_free(struct plan *plan);
 /* As size_in() takes them, bare ones in bytes; 0 when it is none, or no memory's. */
 uint64_t plan_size(const char *text);
+#define PLAN_SIZES "no size from 1M to below 16T (like 16G)"
 
 /* Of V100s, which are for another machine than the rest. An exit code, having complained. */
 int plan_pseries(struct plan *plan);

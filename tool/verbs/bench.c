@@ -496,7 +496,7 @@ int run_bench(const struct call *call)
 	gpu_scan(&set);
 	status = gpu_select(&set, call->words, call->count);
 	if (!size) {
-		complain(text, "parse", "no size of at least a page (like 64M)");
+		complain(text, "parse", "no size from a page to below 16T (like 64M)");
 		status = EXIT_USAGE;
 	}
 	sigaction(SIGBUS, &action, &before);

@@ -122,12 +122,13 @@ static int wait_for_drain(const struct gpu *gpu, const char *seconds)
 		if (left <= 0 || bind_stopped)
 			break;
 		if (ranges != before)
-			fprintf(stderr, "%s: %u ranges of GPU memory are still online\n",
-				gpu->address, ranges);
+			fprintf(stderr, "%s: %u range%s of GPU memory still online\n", gpu->address,
+				ranges, plural(ranges));
 		before = ranges;
 		sleep(1);
 	}
-	complain(gpu->address, "bind", "%u ranges of GPU memory are online in the host", ranges);
+	complain(gpu->address, "bind", "%u range%s of GPU memory online in the host", ranges,
+		 plural(ranges));
 	advise("stop what uses it, then: cohgpu bind %s --wait 60", gpu->address);
 	return EXIT_FAILED;
 }

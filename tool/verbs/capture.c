@@ -22,6 +22,7 @@
 #include "core/out.h"
 #include "core/ready.h"
 #include "core/sys.h"
+#include "core/text.h"
 #include "doctor/doctor.h"
 #include "plan/plan.h"
 #include "verbs/verbs.h"
@@ -284,8 +285,8 @@ int run_capture(const struct call *call)
 	if (call_has(call, OPT_JSON))
 		out_json(object);
 	else if (!capture_error)
-		printf("%s: %u files, to be read by: COHGPU_SYSROOT=%s cohgpu doctor\n", folder,
-		       capture_files, folder);
+		printf("%s: %u file%s, to be read by: COHGPU_SYSROOT=%s cohgpu doctor\n", folder,
+		       capture_files, plural(capture_files), folder);
 	gpu_free(&set);
 	json_object_put(object);
 	return status;

@@ -152,8 +152,8 @@ static int choose(const struct call *call, struct patient *patient, struct domai
 
 	*checks = doctor_host;
 	patient->ram = plan_size(ram);
-	if (!patient->ram) {
-		complain(ram, "parse", "no size (like 16G)");
+	if (patient->ram < 1ULL << 20) {
+		complain(ram, "parse", PLAN_SIZES);
 		return EXIT_USAGE;
 	}
 	if (call_has(call, OPT_GUEST) && call_has(call, OPT_DOMAIN)) {

@@ -98,7 +98,7 @@ static uint64_t size_option(const struct call *call, enum option_id id, const ch
 	uint64_t size = plan_size(text);
 
 	if (size < 1ULL << 20) {
-		complain(text, "parse", "no size (like 16G)");
+		complain(text, "parse", PLAN_SIZES);
 		return 0;
 	}
 	return size;

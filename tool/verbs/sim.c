@@ -11,6 +11,7 @@
 #include "bind/bind.h"
 #include "core/error.h"
 #include "core/holders.h"
+#include "core/module.h"
 #include "core/out.h"
 #include "core/sys.h"
 #include "verbs/verbs.h"
@@ -105,8 +106,13 @@ static int sim_load(void)
 	}
 	if (sys_exists(CONFIG))
 		return EXIT_OK;
-	complain(MODULE, "load", "the kernel has no such module, or it refused");
-	advise("its package is cohgpu-sim-dkms; beside real GPUs it loads with force=1 only");
+	if (!module_known(MODULE)) {
+		complain(MODULE, "load", "kernel %s has no such module", sys_release());
+		advise("it is in the package cohgpu-sim-dkms, and for virtual machines");
+	} else {
+		complain(MODULE, "load", "the kernel refused it");
+		advise("its log says why: dmesg | tail; beside real GPUs it needs force=1");
+	}
 	return EXIT_FAILED;
 }
 

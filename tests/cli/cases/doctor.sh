@@ -231,6 +231,7 @@ limits self $((20 * GIB))
 says doctor/memlock-fits doctor --check memlock --strict
 says doctor/memlock-does-not-fit doctor --check memlock --ram 20GiB --strict
 says doctor/memlock-no-size doctor --check memlock --ram lots
+says doctor/memlock-too-large doctor --check memlock --ram 16T
 
 spoil kvm-cacheable uncached FAIL put dev/kvm "243 0"
 # What is old has no such capability; what is new says that the processor has not what it takes.

@@ -10,6 +10,8 @@ says usage/value-missing show --svg
 says usage/value-for-a-flag list --json=yes
 says usage/word-missing show
 says usage/word-too-many list all
+says usage/value-empty bind all --driver ''
+says usage/value-empty-after-equals plan all --ram=
 says usage/not-a-number bind all --wait soon
 says usage/help --help
 # A tree that is not there is no machine without a GPU.
@@ -29,6 +31,9 @@ version_told() {
 		grep -qxF "This page came with cohgpu $(<"$TOP/VERSION")." "$PAGES/cohgpu.8"
 }
 check "the program and its manual tell the tree's version" version_told
+
+# The word for it is where one looks.
+check "help and cohgpu(8) know --version" sh -c "'$COHGPU' --help | grep -q -- --version && grep -q 'Fl .*version' '$PAGES/cohgpu.8'"
 
 # options_of VERB: as its --help has them.
 options_of() {

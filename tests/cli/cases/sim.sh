@@ -27,6 +27,8 @@ simulator() {
 tree none host
 says sim/list-not-loaded sim list
 says sim/add-not-loaded sim add
+put lib/modules/$RELEASE/modules.dep "updates/dkms/cohgpu-sim.ko:"
+says sim/add-will-not-load sim add
 tree sim simulator
 simulates sim/list-none sim list
 simulates sim/add sim add --preset gb300 --bdf 0000:01:00.0
