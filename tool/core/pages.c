@@ -127,8 +127,22 @@ static void man_exit(void)
 	     ".It 1\nwarnings, with\n.Fl \\-strict\n"
 	     ".It 2\nfailed\n"
 	     ".It 64\nwrong usage\n"
-	     ".It 77\nnothing to work on\n"
+	     ".It 77\nnothing to work on: no such GPU in this machine, whatever else was said of "
+	     "it,\n"
+	     "or no record to restore, or no simulator\n"
 	     ".El");
+}
+
+/* mdoc wants them in order, each but the last with a comma. */
+static void man_see(const struct verb *verb)
+{
+	const char *see = verb->see;
+
+	printf(".Xr cohgpu 8%s\n", see ? " ," : "");
+	for (size_t length; see && *see; see += length + (see[length] == ' ')) {
+		length = strcspn(see, " ");
+		printf(".Xr cohgpu-%.*s 8%s\n", (int)length, see, see[length] ? " ," : "");
+	}
 }
 
 /* The example is one indented line; comments after "#" are part of it. */
@@ -154,7 +168,22 @@ static void man_verb(const struct verb *verb)
 	man_exit();
 	printf(".Sh EXAMPLES\n.Dl ");
 	man_word(verb->example, strlen(verb->example), false);
-	puts("\n.Sh SEE ALSO\n.Xr cohgpu 8");
+	puts("\n.Sh SEE ALSO");
+	man_see(verb);
+}
+
+/* The verb that has so many before it in the alphabet. */
+static const struct verb *sorted_verb(size_t place)
+{
+	for (size_t i = 0; i < verbs_count; i++) {
+		size_t before = 0;
+
+		for (size_t j = 0; j < verbs_count; j++)
+			before += strcmp(verbs[j].name, verbs[i].name) < 0;
+		if (before == place)
+			return &verbs[i];
+	}
+	return verbs;
 }
 
 static void man_main(void)
@@ -172,11 +201,20 @@ static void man_main(void)
 	puts(".El\n.Pp\nA GPU is a PCI address, full (0009:01:00.0) or short (01:00.0), or\n"
 	     ".Cm all .\n"
 	     "Data goes to standard output; progress and errors go to standard error.\n"
-	     "With\n.Fl \\-json\nstandard output has one object. It has nothing where words or "
-	     "options are\n"
-	     "wrong or a GPU is not found: the exit status and standard error say so.\n"
+	     "With\n.Fl \\-json\nstandard output has one object.\n"
+	     "It has nothing where words or options are wrong or a GPU is not found:\n"
+	     "the exit status and standard error say so.\n"
 	     ".Pp\n.Fl \\-help\nprints the verbs,\n.Fl \\-version\nwhich version this is.");
 	man_exit();
+	puts(".Sh EXAMPLES\nFrom a machine with such a GPU to a VM that has it:\n"
+	     ".Bd -literal -offset indent\n"
+	     "cohgpu doctor\ncohgpu bind all --persist\n"
+	     "cohgpu plan all --format libvirt --ram 64G > gpu.xml\n"
+	     "cohgpu doctor --domain gpu.xml\n.Ed");
+	puts(".Sh SEE ALSO\n.Xr virsh 1 ,");
+	for (size_t i = 0; i < verbs_count; i++)
+		printf(".Xr cohgpu-%s 8 ,\n", sorted_verb(i)->name);
+	puts(".Xr lspci 8");
 	puts(".Sh HISTORY\nThis page came with cohgpu " COHGPU_VERSION ".");
 }
 
@@ -185,14 +223,20 @@ static void bash_option(const struct verb_option *o)
 	printf(" --%s", o->name);
 }
 
+/* What completes an option's value, separated by spaces; NULL: nothing does. */
+static const char *value_words(const struct verb_option *o)
+{
+	return o->kind == WORD_CHECK ? verb_check_ids() : o->choices;
+}
+
 static void bash_value(const struct verb_option *o)
 {
 	if (o->kind == WORD_FILE)
 		printf("\t\t--%s) compopt -o default; return ;;\n", o->name);
-	else if (o->choices)
+	else if (value_words(o))
 		printf("\t\t--%s) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return "
 		       ";;\n",
-		       o->name, o->choices);
+		       o->name, value_words(o));
 	else if (o->value)
 		printf("\t\t--%s) return ;;\n", o->name);
 }
@@ -246,8 +290,8 @@ static void zsh_option(const struct verb_option *o)
 	putchar(']');
 	if (o->kind == WORD_FILE)
 		printf(":%s:_files", o->value);
-	else if (o->choices)
-		printf(":%s:(%s)", o->value, o->choices);
+	else if (value_words(o))
+		printf(":%s:(%s)", o->value, value_words(o));
 	else if (o->value)
 		printf(":%s: ", o->value);
 	puts("' \\");
@@ -287,8 +331,8 @@ static void fish_option(const struct verb_option *o)
 		printf(" -s %c", o->letter);
 	if (o->kind == WORD_FILE)
 		printf(" -rF");
-	else if (o->choices)
-		printf(" -xa '%s'", o->choices);
+	else if (value_words(o))
+		printf(" -xa '%s'", value_words(o));
 	else if (o->value)
 		printf(" -x");
 	printf(" -d '");

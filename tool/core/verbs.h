@@ -17,6 +17,7 @@ enum word_kind {
 	WORD_FORMAT, /* one of choices */
 	WORD_TEXT,
 	WORD_NUMBER,
+	WORD_CHECK, /* of doctor */
 };
 
 enum option_id {
@@ -75,6 +76,7 @@ struct verb {
 	const char *summary;
 	const char *text; /* paragraphs of the manual, one a line */
 	const char *example;
+	const char *see; /* other verbs, in alphabetical order, separated by spaces */
 	const struct verb_option *options; /* ends with name NULL */
 	int (*run)(const struct call *call);
 	void (*manual)(void); /* more sections of the manual, or NULL */
@@ -93,6 +95,9 @@ static inline bool call_has(const struct call *call, enum option_id id)
 {
 	return call->option[id] != NULL;
 }
+
+/* doctor's: the names of all its checks, separated by spaces. */
+const char *verb_check_ids(void);
 
 /* pages.c: what is made of the table. */
 void print_usage(void);

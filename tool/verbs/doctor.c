@@ -244,6 +244,19 @@ static void manual_of(const char *title, const struct check *check)
 	puts(".El");
 }
 
+const char *verb_check_ids(void)
+{
+	static const struct check *const kinds[] = {doctor_host, doctor_domain, doctor_guest};
+	static char ids[1024];
+	size_t used = 0;
+
+	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
+		for (const struct check *c = kinds[k]; c->id && used < sizeof(ids); c++)
+			used += snprintf(ids + used, sizeof(ids) - used, "%s%s", used ? " " : "",
+					 c->id);
+	return ids;
+}
+
 void manual_doctor(void)
 {
 	puts(".Sh CHECKS\nTheir names are stable.\n"
@@ -251,4 +264,21 @@ void manual_doctor(void)
 	manual_of("On the host", doctor_host);
 	manual_of("With Fl \\-domain", doctor_domain);
 	manual_of("With Fl \\-guest", doctor_guest);
+	puts(".Sh KERNELS FOR A V100\n"
+	     "A guest can use a V100\\(aqs NVLink where the kernel of the POWER9 host has three\n"
+	     "things, which Linux had from 5.0 to 5.12 and lost with 5.13:\n"
+	     ".Bl -bullet\n"
+	     ".It\nNVLink bridges (1014:04ea) that are PCI functions, made of the host bridges\n"
+	     "that are ibm,ioda2-npu2-phb in the device tree.\n"
+	     "Its check is\n.Cm bridge-functions .\n"
+	     ".It\nOne IOMMU group of all GPUs and bridges at an NPU.\n"
+	     "Its check is\n.Cm bridge-group .\n"
+	     ".It\nThe functions\n.Fn pnv_npu2_map_lpar_dev\nand\n"
+	     ".Fn pnv_npu2_unmap_lpar_dev ,\nexported.\n"
+	     "Their check is\n.Cm guest-mapping .\n"
+	     ".El\n.Pp\n"
+	     "No package brings them back to a later kernel: it has to be built so.\n"
+	     "Without them programs of the host can still use the GPU\\(aqs memory, through\n"
+	     "VFIO.\n"
+	     "docs/hardware.md in the sources of cohgpu has the whole list.");
 }

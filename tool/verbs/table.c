@@ -29,7 +29,7 @@ static const struct verb_option doctor_options[] = {
 	 "examine the definition of a libvirt domain instead"},
 	{OPT_GUEST, "guest", 'g', NULL, WORD_NONE, NULL,
 	 "examine the guest in which this runs instead"},
-	{OPT_CHECK, "check", 'c', "ID", WORD_TEXT, NULL, "make this check only"},
+	{OPT_CHECK, "check", 'c', "ID", WORD_CHECK, NULL, "make this check only"},
 	{OPT_RAM, "ram", 'r', "SIZE", WORD_TEXT, NULL,
 	 "memory of the VM to come, all of which is locked; 16G unless told"},
 	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL, "let warnings count in the exit status"},
@@ -130,6 +130,7 @@ const struct verb verbs[] = {
 			"nothing is wrong but nobody knows whether its memory is ready.",
 		.example = "cohgpu list --json",
 		.options = list_options,
+		.see = "show status",
 		.run = run_list,
 	},
 	{
@@ -144,6 +145,7 @@ const struct verb verbs[] = {
 			"behind it.",
 		.example = "cohgpu show 0009:01:00.0 --svg gpu.svg",
 		.options = show_options,
+		.see = "list probe",
 		.run = run_show,
 	},
 	{
@@ -154,9 +156,17 @@ const struct verb verbs[] = {
 		.summary = "say in one line a GPU whether it is fit to be given to a guest",
 		.text = "For scripts and monitoring. The exit status is 0 when all GPUs are "
 			"bound to the best VFIO driver and their memory is shown and did not "
-			"fail to become ready, 2 when one of them is not, and 77 without any.",
+			"fail to become ready, 2 when one of them is not, and 77 without any.\n"
+			"The word for a GPU is ok, failed, or unsure: nothing is wrong with it, "
+			"but "
+			"nobody knows whether its memory is ready, because nobody has touched it "
+			"since its last reset, or because its driver does not tell. Unsure is 0, "
+			"and 1 with --strict; cohgpu bench makes it ok, or failed, where the "
+			"driver "
+			"tells.",
 		.example = "cohgpu status && virsh start guest",
 		.options = status_options,
+		.see = "doctor list watch",
 		.run = run_status,
 	},
 	{
@@ -176,6 +186,7 @@ const struct verb verbs[] = {
 			"give to a guest; the verdicts are in the JSON.",
 		.example = "cohgpu doctor --strict",
 		.options = doctor_options,
+		.see = "bind plan status",
 		.run = run_doctor,
 		.manual = manual_doctor,
 	},
@@ -201,6 +212,7 @@ const struct verb verbs[] = {
 			"after hotplug.",
 		.example = "cohgpu bind 0009:01:00.0 --dry-run",
 		.options = bind_options,
+		.see = "doctor plan restore",
 		.run = run_bind,
 	},
 	{
@@ -218,6 +230,7 @@ const struct verb verbs[] = {
 			"by \"all\", record and rule are forgotten.",
 		.example = "cohgpu restore all",
 		.options = restore_options,
+		.see = "bind",
 		.run = run_restore,
 	},
 	{
@@ -242,6 +255,7 @@ const struct verb verbs[] = {
 			"VM wants; what it cannot be told is in comments.",
 		.example = "cohgpu plan all --format libvirt --ram 64G --cpus 32",
 		.options = plan_options,
+		.see = "bind doctor",
 		.run = run_plan,
 	},
 	{
@@ -260,6 +274,7 @@ const struct verb verbs[] = {
 			"to be bound to a VFIO driver, which is what cohgpu bind does.",
 		.example = "cohgpu probe 0009:01:00.0",
 		.options = probe_options,
+		.see = "bench bind show",
 		.run = run_probe,
 	},
 	{
@@ -281,6 +296,7 @@ const struct verb verbs[] = {
 			"with its reason, and does not count in the exit status.",
 		.example = "cohgpu bench 0009:01:00.0 --size 1G --json",
 		.options = bench_options,
+		.see = "bind probe",
 		.run = run_bench,
 	},
 	{
@@ -305,6 +321,7 @@ const struct verb verbs[] = {
 		.example =
 			"cohgpu watch --prometheus /var/lib/prometheus/node-exporter/cohgpu.prom",
 		.options = watch_options,
+		.see = "status",
 		.run = run_watch,
 	},
 	{
@@ -321,6 +338,7 @@ const struct verb verbs[] = {
 			"it, nor of the memory and registers of GPUs; physical addresses and "
 			"config space are, when root captures. Look at it before you send it.",
 		.example = "cohgpu capture host.tree && tar -cJf host.tar.xz host.tree",
+		.see = "doctor",
 		.run = run_capture,
 	},
 	{
@@ -340,6 +358,7 @@ const struct verb verbs[] = {
 			"docs/simulator.md describes it: vm/run of the sources starts one.",
 		.example = "cohgpu sim add --preset gh200-96 --bdf 0000:01:00.0",
 		.options = sim_options,
+		.see = "list",
 		.run = run_sim,
 		.manual = manual_sim,
 	},

@@ -383,6 +383,7 @@ broken_v100
 says doctor/v100-broken doctor
 
 check "no fix has a word in place of an address" test "$(grep -hE '^ +fix: ' "$HERE"/golden/doctor/* | grep -cE '(cohgpu [a-z]+|devices/) ?(GPU|\{)')" = 0
+check "no fix names a file of the sources" test "$(grep -hE '^ +fix: ' "$HERE"/golden/doctor/* | grep -c 'docs/')" = 0
 check "every check of doctor has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 24
 tree v100-checks healthy_v100
 of_the_healthy doctor

@@ -44,7 +44,7 @@ lint() {
 	local page complaints
 	for page in "$PAGES"/*.8; do
 		# The pages are not where man looks for the ones they refer to.
-		complaints=$(mandoc -Tlint "$page" | grep -v 'referenced manual not found: Xr cohgpu' || true)
+		complaints=$(mandoc -Tlint "$page" | grep -vE 'referenced manual not found: Xr (cohgpu|lspci|virsh)' || true)
 		[[ -z $complaints ]] || { printf '%s\n' "$complaints" && return 1; }
 	done
 }
@@ -93,6 +93,28 @@ fish_takes_it() {
 check "fish takes its completion" fish_takes_it
 tree gh200 gh200
 check "bash completes verbs" grep -qx status <(complete_bash st)
+# all_checks: by their names in doctor's manual.
+all_checks() {
+	sed -n 's/^\.It Cm \([a-z-]*\)$/\1/p' "$PAGES/cohgpu-doctor.8" | sort
+}
+checks_complete() {
+	[[ $(all_checks | wc -l) -ge 40 ]] && diff <(all_checks) <("$@" | cut -f 1 | sort)
+}
+check "bash completes checks" checks_complete complete_bash doctor --check ""
+check "fish completes checks" checks_complete complete_fish "cohgpu doctor --check "
+check "zsh completes checks" grep -q -- "--check=.*ID:(vfio variant-driver .*guest-bars" "$PAGES/_cohgpu"
+# see_also: each page refers to others, in order, and they are there.
+see_also() {
+	local page
+	for page in "$PAGES"/*.8; do
+		sed -n '/^\.Sh SEE ALSO/,/^\.Sh /s/^\.Xr \([a-z-]*\) 8.*/\1/p' "$page" | grep '^cohgpu' >"$WORK/see"
+		sort -cu "$WORK/see" && [[ -s $WORK/see ]] || return 1
+		sed "s|.*|$PAGES/&.8|" "$WORK/see" | xargs ls >/dev/null || return 1
+		[[ $page == */cohgpu.8 || $(wc -l <"$WORK/see") -ge 2 ]] || { echo "$page: refers to none but cohgpu(8)" && return 1; }
+	done
+}
+check "manual pages refer to others" see_also
+check "what unsure and 77 mean is in the manual" sh -c "grep -qi unsure '$PAGES/cohgpu-status.8' && grep -A 1 '^.It 77' '$PAGES/cohgpu-status.8' | grep -q 'no such GPU'"
 check "bash completes addresses" grep -qx $GPU <(complete_bash show 0009)
 check "bash completes options" grep -qx -- --svg <(complete_bash show --s)
 check "fish completes addresses" grep -q "^$GPU" <(complete_fish "cohgpu show 0009")
