@@ -9,11 +9,11 @@
 # make coverage   lines and branches of kernel/ that the tests run; compiles a kernel that counts, once
 # make mutants    every planted bug, in unit tests and VMs: which must see it
 # make modules KDIR=<kernel build tree> [ARCH= CROSS_COMPILE=] [OUT=<folder>]
-# make tool       build/tool/cohgpu, the operators' command
+# make tool       build/tool/cohgpu, the operators' command; vm/setup tool installs what it needs
 # make install    the command, its manual pages and completions; with KDIR=<kernel build tree> the drivers, too
 # make uninstall  the same, away; both take PREFIX (/usr/local) and DESTDIR
 # make setup      host packages               make fetch       kernels into the cache
-# make deb        Debian packages into build/deb
+# make deb        Debian packages into build/deb; vm/setup deb installs what that needs
 # make format     clang-format over user space
 
 # make help       this

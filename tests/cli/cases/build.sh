@@ -10,3 +10,16 @@ same_everywhere() {
 }
 
 check "two builds in two places are the same program" same_everywhere
+
+# of_packages: what the command is made of is in packages that vm/setup tool installs.
+of_packages() {
+	local name file package bad=0
+	"$TOP/vm/setup" --list tool >"$WORK/packages"
+	while IFS= read -r name; do
+		file=$(pkg-config --variable=pcfiledir "$name")/$name.pc
+		package=$(dpkg -S "$file" | sed 's/[:,].*//')
+		grep -qxF "$package" "$WORK/packages" || { echo "$name: $package is not in vm/setup tool" && bad=1; }
+	done < <(sed -n "s/^\tdependency('\(.*\)'),$/\1/p" "$TOP/tool/meson.build")
+	[[ $bad == 0 && -n ${package:-} ]]
+}
+check "vm/setup tool installs what the command is built with" of_packages
