@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * GPU memory as the target of another device's DMA, behind the machine's real IOMMU: QEMU's edu
- * copies to and from the windows, in the same container, as a VMM arranges it between the devices of
- * one guest. What is not mapped, or not any more, is out of its reach.
+ * copies to and from the windows, in the same container or, by their dma-bufs, in the same iommufd, as a
+ * VMM arranges it between the devices of one guest. What is not mapped, or not any more, is out of its
+ * reach.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 #include "edu.h"
 #include "gpu.h"
+#include "iommufd.h"
 
 /* Where the windows lie for DMA; edu has 28 bits for it. */
 #define IOVA_USEMEM 0x1000000
@@ -21,6 +24,19 @@
 static struct gpu gpu;
 static struct vfio_dev edu;
 static unsigned char out[EDU_COPY], in[EDU_COPY];
+
+/* As a dma-buf of the window, which the map then has to itself. */
+static int dma_map_file(int index, uint64_t iova)
+{
+	const struct iommufd_range range = {0, LENGTH};
+	int file = iommufd_export(&gpu.vfio, index, &range, 1), err;
+
+	if (file < 0)
+		return -file;
+	err = iommufd_map_file(&gpu.vfio, file, 0, LENGTH, iova);
+	close(file);
+	return err;
+}
 
 static int dma_map(void *p, uint64_t iova, uint64_t bytes, uint32_t flags)
 {
@@ -40,6 +56,10 @@ static void dma_unmap(uint64_t iova, uint64_t bytes)
 	struct vfio_iommu_type1_dma_unmap unmap = {
 		.argsz = sizeof(unmap), .iova = iova, .size = bytes};
 
+	if (vfio_by_iommufd()) {
+		EQ(iommufd_unmap(&gpu.vfio, iova, bytes), 0, "unmapping: errno");
+		return;
+	}
 	EQ(ioctl(gpu.vfio.container, VFIO_IOMMU_UNMAP_DMA, &unmap), 0, "unmapping: %s",
 	   strerror(errno));
 	EQ(unmap.size, bytes, "unmapped");
@@ -47,10 +67,15 @@ static void dma_unmap(uint64_t iova, uint64_t bytes)
 
 static void dma_open(void)
 {
-	if (gpu.vfio.group < 0)
-		ktap_skip("there is no container, and an iommufd takes such memory as a dma-buf "
-			  "only");
-	edu_open(&edu, gpu.vfio.container);
+	char bdf[PCI_BDF_SIZE];
+
+	if (!vfio_by_iommufd()) {
+		edu_open(&edu, gpu.vfio.container);
+		return;
+	}
+	edu_bind(bdf);
+	vfio_open_beside(&edu, bdf, &gpu.vfio);
+	edu_enable(&edu);
 }
 
 /* A GPU, open, with the start of a window mapped for DMA; the window's pages. */
@@ -58,7 +83,8 @@ static unsigned char *dma_window(int index, uint64_t iova, uint32_t flags)
 {
 	unsigned char *p = (void *)(uintptr_t)vfio_map(&gpu.vfio, index, 0, LENGTH);
 
-	EQ(dma_map(p, iova, LENGTH, flags), 0, "mapping for DMA: errno");
+	EQ(vfio_by_iommufd() ? dma_map_file(index, iova) : dma_map(p, iova, LENGTH, flags), 0,
+	   "mapping for DMA: errno");
 	return p;
 }
 
@@ -179,17 +205,36 @@ static void out_of_range(void)
 static void read_only(void)
 {
 	gpu_tiny(&gpu);
+	if (vfio_by_iommufd())
+		ktap_skip("an iommufd's map of a dma-buf is for reading and writing");
 	dma_open();
 	dma_window(VFIO_USEMEM, IOVA_USEMEM, VFIO_DMA_MAP_FLAG_READ);
 	dma_take(IOVA_USEMEM, 0);
 	dma_must_not_arrive(IOVA_USEMEM, 0, "mapped for reading");
 }
 
+/* A container's mapping stays, and is a reason to have none; a dma-buf goes while memory is off. */
+static void memory_off(void)
+{
+	gpu_tiny(&gpu);
+	if (!vfio_by_iommufd())
+		ktap_skip("a container has no dma-buf, which could be revoked");
+	dma_open();
+	dma_window(VFIO_USEMEM, IOVA_USEMEM, READ_WRITE);
+	dma_take(IOVA_USEMEM, 0);
+	vfio_memory_enable(&gpu.vfio, false);
+	dma_must_fault(IOVA_USEMEM, 0, "while memory is off");
+	vfio_memory_enable(&gpu.vfio, true);
+	dma_unmap(IOVA_USEMEM, LENGTH);
+	dma_agrees(VFIO_USEMEM, IOVA_USEMEM);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct ktap_case cases[] = {
-		KTAP_CASE(usemem),   KTAP_CASE(resmem),	      KTAP_CASE(from_window_to_window),
-		KTAP_CASE(unmapped), KTAP_CASE(out_of_range), KTAP_CASE(read_only),
+		KTAP_CASE(usemem),     KTAP_CASE(resmem),	KTAP_CASE(from_window_to_window),
+		KTAP_CASE(unmapped),   KTAP_CASE(out_of_range), KTAP_CASE(read_only),
+		KTAP_CASE(memory_off),
 	};
 
 	return ktap_main("dma", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
