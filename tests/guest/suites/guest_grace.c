@@ -28,6 +28,21 @@ static void gh200_96_guest(void)
 	guest_run(&g);
 }
 
+/* The largest of all: a window of 185 GiB in a BAR of 256 GiB, of which older kernels map each page. */
+static void gb200_guest(void)
+{
+	const struct guest g = {.name = "gb200",
+				.gpus = 1,
+				.gpu = {&gpu[0]},
+				.roles = {"large"},
+				.mem_mib = 768,
+				.limit = 1000};
+
+	gpu_fresh(&gpu[0], &(struct gpu_want){.preset = "gb200"});
+	pci_bind(gpu[0].bdf, pci_driver_name());
+	guest_run(&g);
+}
+
 static void two_guest(void)
 {
 	const struct guest g = {.name = "two",
@@ -89,7 +104,7 @@ static void numa_guest(void)
 static void said(void)
 {
 	const char *name = strchr(ktap_name(), '/') + 1,
-		   *lives[] = {"gh200_96_", "no_mmap_", "two_", "next_", "numa_"};
+		   *lives[] = {"gh200_96_", "gb200_", "no_mmap_", "two_", "next_", "numa_"};
 	char life[16];
 
 	for (size_t i = 0; i < ARRAY_LEN(lives); i++) {
@@ -144,6 +159,11 @@ int main(int argc, char **argv)
 		SAID("gh200_96_usemem"),
 		SAID("gh200_96_resmem"),
 		SAID("gh200_96_past_end"),
+		KTAP_CASE_FULL("gb200_guest", gb200_guest, 0, 1020),
+		SAID_FULL("gb200_ids"),
+		SAID_FULL("gb200_bars"),
+		SAID_FULL("gb200_usemem"),
+		SAID_FULL("gb200_past_end"),
 	};
 
 	return ktap_main("guest_grace", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
