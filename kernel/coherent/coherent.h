@@ -246,7 +246,21 @@ int coherent_region_info_caps(struct vfio_device *core_vdev,
 
 /* reset.c: resets, and what is like one */
 void coherent_forget(struct coherent_device *cdev);
-void coherent_woken(struct coherent_device *cdev);
+void coherent_woken_slept(struct coherent_device *cdev);
+
+/**
+ * coherent_woken() - after what may have woken the function
+ * @cdev: the device
+ *
+ * Who returns from here finds the function as waking left it, whoever was first.
+ */
+static inline void coherent_woken(struct coherent_device *cdev)
+{
+	/* Nobody clears it before all is taken. */
+	if (smp_load_acquire(&cdev->slept))
+		coherent_woken_slept(cdev);
+}
+
 void coherent_pci_reset_prepare(struct pci_dev *pdev);
 void coherent_pci_reset_done(struct pci_dev *pdev);
 pci_ers_result_t coherent_pci_error_detected(struct pci_dev *pdev,

@@ -62,6 +62,16 @@ static bool coherent_config_holds(u64 offset, size_t count, u64 control)
 	return offset < control + sizeof(u16) && offset + count > control;
 }
 
+/* May a write of @count bytes at @offset change the power state? */
+static bool coherent_config_is_power(struct coherent_device *cdev, u64 offset,
+				     size_t count)
+{
+	u8 pm_cap = cdev->core.pdev->pm_cap;
+
+	return pm_cap &&
+	       coherent_config_holds(offset, count, pm_cap + PCI_PM_CTRL);
+}
+
 /* How many bytes at @offset the core takes at a time. */
 static size_t coherent_config_chunk(u64 offset, size_t count)
 {
@@ -76,11 +86,8 @@ static ssize_t coherent_config_write_chunk(struct coherent_device *cdev,
 					   const char __user *buf, size_t count,
 					   loff_t *ppos)
 {
-	struct pci_dev *pdev = cdev->core.pdev;
 	u64 offset = *ppos & VFIO_PCI_OFFSET_MASK;
-	bool power = pdev->pm_cap &&
-		     coherent_config_holds(offset, count,
-					   pdev->pm_cap + PCI_PM_CTRL);
+	bool power = coherent_config_is_power(cdev, offset, count);
 	ssize_t done;
 
 	if (power)
@@ -90,6 +97,34 @@ static ssize_t coherent_config_write_chunk(struct coherent_device *cdev,
 	if (power || coherent_config_holds(offset, count, PCI_COMMAND))
 		coherent_config_silenced(cdev);
 	return done;
+}
+
+/* Apart from what follows, which wants no stack for it. */
+static noinline ssize_t coherent_config_write_chunks(struct coherent_device *cdev,
+						     const char __user *buf,
+						     size_t count, loff_t *ppos)
+{
+	ssize_t ret = 0;
+	size_t done = 0;
+
+	while (done < count) {
+		ret = coherent_config_write_chunk(cdev, buf + done,
+						  coherent_config_chunk(*ppos, count - done),
+						  ppos);
+		if (ret <= 0)
+			break;
+		done += ret;
+	}
+	return done ?: ret;
+}
+
+/* One chunk, of registers that neither silence the function nor wake it, for sure? */
+static bool coherent_config_plain(struct coherent_device *cdev, u64 offset,
+				  size_t count)
+{
+	return offset >= PCI_COMMAND + sizeof(u16) &&
+	       coherent_config_chunk(offset, count) == count &&
+	       !coherent_config_is_power(cdev, offset, count);
 }
 
 /**
@@ -108,17 +143,9 @@ ssize_t coherent_config_write(struct coherent_device *cdev,
 			      const char __user *buf, size_t count,
 			      loff_t *ppos)
 {
-	ssize_t ret = 0;
-	size_t done = 0;
-
-	while (done < count) {
-		ret = coherent_config_write_chunk(cdev, buf + done,
-						  coherent_config_chunk(*ppos, count - done),
-						  ppos);
-		if (ret <= 0)
-			break;
-		done += ret;
-	}
-	return done ?: ret;
+	/* As most are. */
+	if (coherent_config_plain(cdev, *ppos & VFIO_PCI_OFFSET_MASK, count))
+		return vfio_pci_core_write(&cdev->core.vdev, buf, count, ppos);
+	return coherent_config_write_chunks(cdev, buf, count, ppos);
 }
 COHERENT_EXPORT(coherent_config_write);

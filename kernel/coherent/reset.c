@@ -147,20 +147,12 @@ void coherent_slept(struct coherent_device *cdev)
 	coherent_forget(cdev);
 }
 
-/**
- * coherent_woken() - after what may have woken the function
- * @cdev: the device
- *
- * Who returns from here finds the function as waking left it, whoever was first.
- */
-void coherent_woken(struct coherent_device *cdev)
+/* The function was asleep: coherent_woken(), if it is not any more. */
+void coherent_woken_slept(struct coherent_device *cdev)
 {
 	u64 generation;
 	bool woken;
 
-	/* Nobody clears it before all is taken. */
-	if (!smp_load_acquire(&cdev->slept))
-		return;
 	spin_lock(&cdev->ready_lock);
 	woken = cdev->slept && !coherent_asleep(cdev->core.pdev);
 	if (woken) {
@@ -174,7 +166,7 @@ void coherent_woken(struct coherent_device *cdev)
 	if (woken)
 		trace_coherent_reset(cdev, generation);
 }
-COHERENT_EXPORT(coherent_woken);
+COHERENT_EXPORT(coherent_woken_slept);
 
 /* The result of a reset is known. One that failed has taken nothing. */
 static void coherent_reset_judge(struct coherent_device *cdev, u64 generation,

@@ -87,24 +87,6 @@ static ssize_t nvgrace_config_bar_rw(struct nvgrace_device *nvdev,
 	return count;
 }
 
-static ssize_t nvgrace_config_core_rw(struct nvgrace_device *nvdev,
-				      char __user *buf, size_t count,
-				      loff_t *ppos, bool write)
-{
-	struct coherent_device *cdev = &nvdev->coherent;
-
-	if (write)
-		return coherent_config_write(cdev, buf, count, ppos);
-	return vfio_pci_core_read(&cdev->core.vdev, buf, count, ppos);
-}
-
-/* An access beside the registers is the core's alone, and most are. */
-static bool nvgrace_config_beside(u64 offset, size_t count)
-{
-	return offset >= PCI_BASE_ADDRESS_4 + COHERENT_BAR_BYTES ||
-	       offset + count <= PCI_BASE_ADDRESS_2;
-}
-
 /* One piece; moves *@ppos by what was done. */
 static ssize_t nvgrace_config_piece(struct nvgrace_device *nvdev,
 				    char __user *buf, size_t count,
@@ -118,7 +100,10 @@ static ssize_t nvgrace_config_piece(struct nvgrace_device *nvdev,
 	coherent_woken(&nvdev->coherent);
 	bar = nvgrace_config_bar(nvdev, *ppos & VFIO_PCI_OFFSET_MASK, &byte);
 	if (!bar)
-		return nvgrace_config_core_rw(nvdev, buf, count, ppos, write);
+		return write ? coherent_config_write(&nvdev->coherent, buf,
+						     count, ppos) :
+			       vfio_pci_core_read(&nvdev->coherent.core.vdev,
+						  buf, count, ppos);
 
 	done = nvgrace_config_bar_rw(nvdev, bar, byte, buf, count, write);
 	if (done > 0)
@@ -127,15 +112,10 @@ static ssize_t nvgrace_config_piece(struct nvgrace_device *nvdev,
 }
 
 /* An access to config space, whatever its length and start. */
-ssize_t nvgrace_config_rw(struct nvgrace_device *nvdev, char __user *buf,
-			  size_t count, loff_t *ppos, bool write)
+ssize_t nvgrace_config_pieces(struct nvgrace_device *nvdev, char __user *buf,
+			      size_t count, loff_t *ppos, bool write)
 {
 	size_t done = 0;
-
-	if (nvgrace_config_beside(*ppos & VFIO_PCI_OFFSET_MASK, count)) {
-		coherent_woken(&nvdev->coherent);
-		return nvgrace_config_core_rw(nvdev, buf, count, ppos, write);
-	}
 
 	while (done < count) {
 		size_t piece = coherent_span_piece(*ppos & VFIO_PCI_OFFSET_MASK,

@@ -81,8 +81,15 @@ void nvgrace_ready_close(struct nvgrace_device *nvdev);
 void nvgrace_config_init(struct nvgrace_device *nvdev);
 void nvgrace_config_reset(struct nvgrace_device *nvdev);
 void nvgrace_config_undo_reset(struct nvgrace_device *nvdev);
-ssize_t nvgrace_config_rw(struct nvgrace_device *nvdev, char __user *buf,
-			  size_t count, loff_t *ppos, bool write);
+ssize_t nvgrace_config_pieces(struct nvgrace_device *nvdev, char __user *buf,
+			      size_t count, loff_t *ppos, bool write);
+
+/* Are no bytes of @count at @offset of an emulated register, as of most accesses? */
+static inline bool nvgrace_config_beside(u64 offset, size_t count)
+{
+	return offset >= PCI_BASE_ADDRESS_4 + COHERENT_BAR_BYTES ||
+	       offset + count <= PCI_BASE_ADDRESS_2;
+}
 
 /* sysfs.c */
 extern const struct attribute_group *nvgrace_sysfs_groups[];

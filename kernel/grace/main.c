@@ -50,6 +50,23 @@ static bool nvgrace_is_config(struct nvgrace_device *nvdev, loff_t pos)
 	       VFIO_PCI_OFFSET_TO_INDEX(pos) == VFIO_PCI_CONFIG_REGION_INDEX;
 }
 
+/* Guests read and write config space all the time: no more calls than it takes. */
+static __always_inline ssize_t nvgrace_config_rw(struct nvgrace_device *nvdev,
+						 char __user *buf, size_t count,
+						 loff_t *ppos, bool write)
+{
+	struct coherent_device *cdev = &nvdev->coherent;
+
+	if (!nvgrace_config_beside(*ppos & VFIO_PCI_OFFSET_MASK, count))
+		return nvgrace_config_pieces(nvdev, buf, count, ppos, write);
+
+	/* By a sibling's hot reset, perhaps. */
+	coherent_woken(cdev);
+	if (write)
+		return coherent_config_write(cdev, buf, count, ppos);
+	return vfio_pci_core_read(&cdev->core.vdev, buf, count, ppos);
+}
+
 static ssize_t nvgrace_read(struct vfio_device *core_vdev, char __user *buf,
 			    size_t count, loff_t *ppos)
 {
