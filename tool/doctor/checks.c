@@ -311,6 +311,15 @@ const struct check doctor_domain[] = {
 		.gpu = check_domain_vsmmu,
 	},
 	{
+		.id = "domain-reserve",
+		.looks = "the port's pref64-reserve, for a GPU behind a pcie-expander-bus",
+		.symptom = "the guest finds no room for the GPU's BARs: can't assign; no space",
+		.fix = "the <qemu:override> that is printed by: cohgpu plan {GPUS} --format "
+		       "libvirt",
+		.families = FOR_GRACE,
+		.gpu = check_domain_reserve,
+	},
+	{
 		.id = "mmio-window",
 		.looks = "pcihole64 against the sizes of the BARs",
 		.symptom = "This PCI I/O region assigned to your NVIDIA device is invalid",

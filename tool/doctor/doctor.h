@@ -109,6 +109,7 @@ void check_domain_iommufd(struct finding *f, const struct gpu *gpu, const struct
 void check_domain_function(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_initiators(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_vsmmu(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_domain_reserve(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_window(struct finding *f, const struct patient *p);
 void check_domain_width(struct finding *f, const struct patient *p);
 void check_domain_emulator(struct finding *f, const struct patient *p);

@@ -163,6 +163,54 @@ void check_domain_vsmmu(struct finding *f, const struct gpu *gpu, const struct p
 	}
 }
 
+/* The most that a port above a GPU reserves. */
+static uint64_t reserved(const struct domain *domain, uint64_t bus)
+{
+	uint64_t most = 0;
+
+	for (int depth = 0; bus < DOMAIN_BRIDGES && depth < DOMAIN_BRIDGES; depth++) {
+		if (domain->parent[bus] == DOMAIN_BRIDGES)
+			break;
+		most = domain->reserve[bus] > most ? domain->reserve[bus] : most;
+		bus = domain->parent[bus];
+	}
+	return most;
+}
+
+/*
+ * Of a host bridge beside the machine's own the firmware takes just what is behind it, and Linux on
+ * arm64, which lays out such a one anew, wants more for the GPU's large BARs.
+ */
+void check_domain_reserve(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	const struct domain_gpu *d = domain_find(p->domain, gpu->address);
+	uint64_t bridge = d->has_place ? host_bridge(p->domain, d->bus) : 0, has, wanted = 0;
+	struct plan plan;
+	char a[32], b[32];
+
+	if (!bridge) {
+		finding(f, VERDICT_SKIP, "behind the machine's own host bridge, which has room");
+		return;
+	}
+	has = reserved(p->domain, d->bus);
+	if (!has) {
+		finding(f, VERDICT_WARN, "no port under controller %u has a pref64-reserve",
+			(unsigned int)bridge);
+		return;
+	}
+	if (!domain_plan(&plan, f, p))
+		return;
+	for (size_t i = 0; i < plan.count; i++)
+		if (plan.gpu[i].gpu == gpu)
+			wanted = plan.gpu[i].port;
+	if (has < wanted)
+		finding(f, VERDICT_WARN, "pref64-reserve of %s, but the BARs need %s",
+			out_size(a, has), out_size(b, wanted));
+	else
+		finding(f, VERDICT_PASS, "pref64-reserve of %s", out_size(a, has));
+	plan_free(&plan);
+}
+
 void check_domain_window(struct finding *f, const struct patient *p)
 {
 	uint64_t window = p->domain->window ? p->domain->window : PLAN_MIN_WINDOW;

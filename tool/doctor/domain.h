@@ -8,6 +8,7 @@
 #define DOMAIN_NODES   256
 #define DOMAIN_BRIDGES 256
 #define DOMAIN_GPUS    64 /* with their bridges */
+#define DOMAIN_ALIAS   32
 
 struct domain_gpu {
 	char address[GPU_ADDRESS]; /* on the host */
@@ -32,6 +33,8 @@ struct domain {
 	uint64_t cell[DOMAIN_NODES];	  /* memory */
 	uint64_t parent[DOMAIN_BRIDGES];  /* bus that a controller sits on, by its index */
 	bool accelerated[DOMAIN_BRIDGES]; /* controllers with a vSMMU that uses the real one */
+	uint64_t reserve[DOMAIN_BRIDGES]; /* room that a port asks firmware for; 0: none */
+	char alias[DOMAIN_BRIDGES][DOMAIN_ALIAS];
 };
 
 /* An exit code, having complained. */

@@ -12,7 +12,10 @@
 #include "core/size.h"
 #include "doctor/domain.h"
 
+/* Of QEMU's; libvirt has no words for them. */
 #define NO_MMAP "x-no-mmap"
+#define RESERVE "pref64-reserve"
+#define PORT	"pcie-root-port"
 
 static bool is(const xmlNode *node, const char *name)
 {
@@ -114,14 +117,15 @@ static void read_hostdev(struct domain *domain, const xmlNode *node)
 
 static void read_controller(struct domain *domain, const xmlNode *node)
 {
-	uint64_t index = attribute_number(node, "index", DOMAIN_BRIDGES);
+	uint64_t index = attribute_number(node, "index", DOMAIN_BRIDGES), bus;
 
 	if (!attribute_is(node, "type", "pci") || index == DOMAIN_BRIDGES)
 		return;
-	domain->parent[index] = attribute_number(child(node, "address"), "bus", DOMAIN_BRIDGES);
-	/* A host bridge is where the search for a vSMMU ends. */
-	if (!attribute_is(node, "model", "pcie-root-port"))
-		domain->parent[index] = DOMAIN_BRIDGES;
+	bus = attribute_number(child(node, "address"), "bus", DOMAIN_BRIDGES);
+	attribute(child(node, "alias"), "name", domain->alias[index], DOMAIN_ALIAS);
+	/* A host bridge is where the search for a vSMMU ends. libvirt puts ports at the first. */
+	if (attribute_is(node, "model", PORT))
+		domain->parent[index] = bus < DOMAIN_BRIDGES ? bus : 0;
 	if (!index)
 		domain->window = content_size(child(node, "pcihole64"));
 }
@@ -170,24 +174,69 @@ static bool is_on(const char *value)
 	       !strcmp(value, "y");
 }
 
+/* A controller's number by what QEMU calls it: "pci.3", or an alias of the user's. */
+static size_t controller_of(const struct domain *domain, const char *alias)
+{
+	char name[DOMAIN_ALIAS];
+
+	for (size_t i = 0; i < DOMAIN_BRIDGES; i++) {
+		snprintf(name, sizeof(name), "pci.%zu", i);
+		if (!strcmp(alias, name) ||
+		    (domain->alias[i][0] && !strcmp(alias, domain->alias[i])))
+			return i;
+	}
+	return DOMAIN_BRIDGES;
+}
+
+/* A property that device has, or ("") every port. */
+static void read_property(struct domain *domain, const char *device, const char *name,
+			  const char *value)
+{
+	size_t controller = controller_of(domain, device);
+
+	if (!strcmp(name, NO_MMAP)) {
+		domain->no_mmap |= is_on(value);
+	} else if (!strcmp(name, RESERVE)) {
+		for (size_t i = 0; i < DOMAIN_BRIDGES; i++)
+			if (i == controller || (!*device && domain->parent[i] < DOMAIN_BRIDGES))
+				domain->reserve[i] = size_in(value, "b");
+	}
+}
+
+/* What is given as name in an argument of QEMU's: "name=value,...", or a -global's. */
+static void read_argument(struct domain *domain, char *text, const char *name)
+{
+	char *at = strstr(text, name), *value;
+	const char *device = text;
+
+	if (!at)
+		return;
+	value = at + strlen(name);
+	/* -global also takes "property=x-no-mmap,value=on". */
+	value += strncmp(value, ",value", 6) ? 0 : 6;
+	value += *value == '=';
+	value[strcspn(value, ",")] = 0;
+	/* What is before it says whose it is: "device.pci.2.", or a driver for all that have it. */
+	*at = 0;
+	if (!strncmp(text, "device.", 7) && at > text + 8) {
+		at[-1] = 0;
+		device = text + 7;
+	} else if (!strcmp(text, PORT ".") || strstr(text, "driver=" PORT ",")) {
+		device = "";
+	}
+	read_property(domain, device, name, value);
+}
+
 /* "-set device.X.x-no-mmap=on", "-device ...,x-no-mmap=on", "-global ...". */
 static void read_arguments(struct domain *domain, const xmlNode *line)
 {
-	char text[512], *value;
+	char text[512];
 
 	for (const xmlNode *at = line ? line->children : NULL; at; at = at->next) {
 		if (!is(at, "arg"))
 			continue;
 		attribute(at, "value", text, sizeof(text));
-		value = strstr(text, NO_MMAP);
-		if (!value)
-			continue;
-		value += strlen(NO_MMAP);
-		/* -global also takes "property=x-no-mmap,value=on". */
-		value += strncmp(value, ",value", 6) ? 0 : 6;
-		value += *value == '=';
-		value[strcspn(value, ",")] = 0;
-		domain->no_mmap |= is_on(value);
+		read_argument(domain, text, strstr(text, RESERVE) ? RESERVE : NO_MMAP);
 	}
 }
 
@@ -196,14 +245,17 @@ static void read_overrides(struct domain *domain, const xmlNode *override)
 	for (const xmlNode *device = override ? override->children : NULL; device;
 	     device = device->next) {
 		const xmlNode *front = child(device, "frontend");
+		char alias[DOMAIN_ALIAS];
 
+		attribute(front ? device : NULL, "alias", alias, sizeof(alias));
 		for (const xmlNode *at = front ? front->children : NULL; at; at = at->next) {
-			char value[32];
+			char name[32], value[32];
 
-			if (!is(at, "property") || !attribute_is(at, "name", NO_MMAP))
+			if (!is(at, "property") || !alias[0])
 				continue;
+			attribute(at, "name", name, sizeof(name));
 			attribute(at, "value", value, sizeof(value));
-			domain->no_mmap |= is_on(value);
+			read_property(domain, alias, name, value);
 		}
 	}
 }

@@ -460,6 +460,16 @@ spoil_domain domain-mmap override FAIL "$(override x-no-mmap true)"
 spoil_domain domain-mmap off PASS "$(arguments -set device.hostdev0.x-no-mmap=off -device x-no-mmap)"
 spoil_domain domain-mmap override-off PASS "$(override x-no-mmap false)"
 spoil_domain domain-mmap others PASS "$(override rombar true)"
+spoil_domain domain-reserve none WARN "/pref64-reserve/d"
+spoil_domain domain-reserve small WARN "s/\(pref64-reserve.*value='\)[0-9]*/\1137438953472/"
+spoil_domain domain-reserve another WARN "s/alias='pci.4'/alias='pci.3'/"
+spoil_domain domain-reserve without-port WARN "/pref64-reserve/d; s/bus='0x02' slot/bus='0x01' slot/"
+spoil_domain domain-reserve at-the-root SKIP "/pref64-reserve/d; /type='pci' domain='0x0000' bus='0x0[13]'/d"
+spoil_domain domain-reserve alias PASS "s/alias='pci.4'/alias='ua-four'/; s/.*index='4'.*/&<alias name='ua-four'\/>/"
+spoil_domain domain-reserve set PASS "/pref64-reserve/d; $(arguments -set device.pci.2.pref64-reserve=512G -set device.pci.4.pref64-reserve=512G)"
+spoil_domain domain-reserve set-one WARN "/pref64-reserve/d; $(arguments -set device.pci.2.pref64-reserve=512G)"
+spoil_domain domain-reserve global PASS "/pref64-reserve/d; $(arguments -global pcie-root-port.pref64-reserve=512G)"
+spoil_domain domain-reserve global-long PASS "/pref64-reserve/d; $(arguments -global driver=pcie-root-port,property=pref64-reserve,value=512G)"
 for version in 8.2.2 9.1.0 9.2.0 10.0.0; do
 	put usr/bin/qemu-system-aarch64.version "QEMU emulator version $version"
 	verdict=FAIL
@@ -480,7 +490,8 @@ for bdf in 0008 0009; do
 	gone sys/bus/pci/devices/$bdf:01:00.0/coherent_memory
 done
 spoil_domain mmio-window unknown-memory SKIP ""
-check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 12
+spoil_domain domain-reserve unknown-memory SKIP ""
+check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 13
 
 tree v100-domain healthy_v100
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.0"
