@@ -161,6 +161,12 @@ gb200_two() {
 	grace_gpu 0009:01:00.0 0x2941 6 smmu3.0x0000000012000000 $((185 * GIB)) 0
 }
 
+# The first and the last of them are behind one SMMU.
+gb200_three() {
+	gb200_two
+	grace_gpu 000a:01:00.0 0x2941 7 smmu3.0x0000000011000000 $((185 * GIB)) 0
+}
+
 # no_function BDF: the kernel has it no more.
 no_function() {
 	gone "sys/bus/pci/devices/$1"

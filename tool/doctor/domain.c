@@ -144,6 +144,21 @@ static uint64_t host_bridge(const struct domain *domain, uint64_t bus)
 	return DOMAIN_BRIDGES;
 }
 
+/* Whether they are behind one physical SMMU: 1, 0, or -1 when the host does not tell. */
+static int same_smmu(const struct gpu *gpu, const char *address)
+{
+	char iommu[sizeof(gpu->iommu)];
+
+	if (!gpu->iommu[0] ||
+	    sys_link(iommu, sizeof(iommu), "/sys/bus/pci/devices/%.15s/iommu", address))
+		return -1;
+	return !strcmp(iommu, gpu->iommu);
+}
+
+/*
+ * A vSMMU is of one physical SMMU, that of the first device behind it; the kernel attaches no other's
+ * device to it. Devices behind one have it together: two vSMMUs do not make two of it.
+ */
 void check_domain_vsmmu(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	const struct domain *domain = p->domain;
@@ -157,9 +172,26 @@ void check_domain_vsmmu(struct finding *f, const struct gpu *gpu, const struct p
 	finding(f, VERDICT_PASS, "a vSMMU of its own at controller %u", (unsigned int)bridge);
 	for (size_t i = 0; i < domain->count; i++) {
 		const struct domain_gpu *other = &domain->gpu[i];
+		uint64_t at = other->has_place ? host_bridge(domain, other->bus) : DOMAIN_BRIDGES;
+		int same = same_smmu(gpu, other->address);
 
-		if (other != d && other->has_place && host_bridge(domain, other->bus) == bridge)
-			finding(f, VERDICT_WARN, "shares its vSMMU with %s", other->address);
+		if (other == d || at == DOMAIN_BRIDGES)
+			continue;
+		if (at == bridge && !same) {
+			finding(f, VERDICT_FAIL, "shares its vSMMU with %s, which is not behind %s",
+				other->address, gpu->iommu);
+			return;
+		}
+		if (at == bridge && same < 0)
+			finding(f, VERDICT_WARN,
+				"shares its vSMMU with %s; whether they share an SMMU is not known",
+				other->address);
+		else if (at != bridge && same > 0 && domain->accelerated[at])
+			finding(f, VERDICT_WARN, "%s has another vSMMU, and is behind %s too",
+				other->address, gpu->iommu);
+		else if (at == bridge && f->verdict == VERDICT_PASS)
+			finding(f, VERDICT_PASS, "the vSMMU of %s, at controller %u", gpu->iommu,
+				(unsigned int)bridge);
 	}
 }
 

@@ -3,21 +3,23 @@
 
 #include "plan/plan.h"
 
-#define BUSES 8
-
 /*
- * Controllers: 0 is the root, then for each GPU a host bridge, which a vSMMU wants for itself, and
- * its root port. Without a vSMMU the port is the root's: the guest lays out anew what is behind it,
- * and a host bridge of its own has just the room that the firmware took, which is less than that.
+ * Controllers: 0 is the root, then comes each host bridge, which a vSMMU wants for itself, and after
+ * it the root ports of its GPUs. Without a vSMMU the port is the root's: the guest lays out anew what
+ * is behind it, and a host bridge of its own has just the room that the firmware took, which is less
+ * than that.
  */
-static unsigned int bridge_of(size_t gpu)
+static unsigned int bridge_of(const struct plan *plan, size_t gpu)
 {
-	return 1 + 2 * gpu;
+	unsigned int host = plan->gpu[gpu].host;
+
+	return host + plan_before(plan, host);
 }
 
 static unsigned int port_of(const struct plan *plan, size_t gpu)
 {
-	return plan->without[LIBVIRT_VSMMU] ? 1 + gpu : bridge_of(gpu) + 1;
+	return plan->without[LIBVIRT_VSMMU] ? 1 + gpu
+					    : bridge_of(plan, gpu) + 1 + plan->gpu[gpu].place;
 }
 
 static void libvirt_cells(FILE *f, const struct plan *plan)
@@ -30,31 +32,35 @@ static void libvirt_cells(FILE *f, const struct plan *plan)
 	fprintf(f, "    </numa>\n  </cpu>\n");
 }
 
-static void libvirt_bridge(FILE *f, const struct plan *plan, size_t i)
+static void libvirt_port(FILE *f, const struct plan *plan, size_t i)
 {
-	unsigned int bridge = bridge_of(i);
-
 	if (plan->without[LIBVIRT_VSMMU]) {
 		fprintf(f, "    <controller type='pci' index='%u' model='pcie-root-port'/>\n",
 			port_of(plan, i));
 		return;
 	}
-	fprintf(f, "    <controller type='pci' index='%u' model='pcie-expander-bus'>\n", bridge);
-	fprintf(f, "      <target busNr='%zu'/>\n    </controller>\n", (i + 1) * BUSES);
 	fprintf(f, "    <controller type='pci' index='%u' model='pcie-root-port'>\n",
 		port_of(plan, i));
 	fprintf(f,
-		"      <address type='pci' domain='0x0000' bus='0x%02x' slot='0x00' "
+		"      <address type='pci' domain='0x0000' bus='0x%02x' slot='0x%02x' "
 		"function='0x0'/>\n    </controller>\n",
-		bridge);
+		bridge_of(plan, i), plan->gpu[i].place);
 }
 
-static void libvirt_vsmmu(FILE *f, size_t i)
+static void libvirt_bridge(FILE *f, const struct plan *plan, size_t i)
+{
+	fprintf(f, "    <controller type='pci' index='%u' model='pcie-expander-bus'>\n",
+		bridge_of(plan, i));
+	fprintf(f, "      <target busNr='%u'/>\n    </controller>\n",
+		(plan_before(plan, plan->gpu[i].host) + 1) * PLAN_BUSES);
+}
+
+static void libvirt_vsmmu(FILE *f, const struct plan *plan, size_t i)
 {
 	fprintf(f,
 		"    <iommu model='smmuv3'>\n      <driver pciBus='%u' accel='on' ats='on' "
 		"ril='off' ssidsize='20' oas='%d'/>\n    </iommu>\n",
-		bridge_of(i), PLAN_OAS);
+		bridge_of(plan, i), PLAN_OAS);
 }
 
 static void libvirt_gpu(FILE *f, const struct plan *plan, size_t i)
@@ -79,8 +85,8 @@ static void libvirt_gpu(FILE *f, const struct plan *plan, size_t i)
 		"      <address type='pci' domain='0x0000' bus='0x%02x' slot='0x00' "
 		"function='0x0'/>\n    </hostdev>\n",
 		port_of(plan, i));
-	if (!plan->without[LIBVIRT_VSMMU])
-		libvirt_vsmmu(f, i);
+	if (!plan->without[LIBVIRT_VSMMU] && !one->place)
+		libvirt_vsmmu(f, plan, i);
 }
 
 /*
@@ -130,8 +136,11 @@ void plan_libvirt(FILE *f, const struct plan *plan)
 	libvirt_cells(f, plan);
 	fprintf(f, "  <devices>\n");
 	libvirt_root(f, plan);
-	for (size_t i = 0; i < plan->count; i++)
-		libvirt_bridge(f, plan, i);
+	for (size_t i = 0; i < plan->count; i++) {
+		if (bridged && !plan->gpu[i].place)
+			libvirt_bridge(f, plan, i);
+		libvirt_port(f, plan, i);
+	}
 	for (size_t i = 0; i < plan->count; i++)
 		libvirt_gpu(f, plan, i);
 	fprintf(f, "  </devices>\n");

@@ -87,6 +87,34 @@ static uint64_t window_end(const struct plan *plan)
 	return round_up(at, plan->window) + plan->window;
 }
 
+unsigned int plan_before(const struct plan *plan, unsigned int host)
+{
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		count += plan->gpu[i].host < host;
+	return count;
+}
+
+/*
+ * A vSMMU that uses the real one is of one real one, that of the first device behind it: QEMU cannot
+ * attach another's to it. So those behind one have a vSMMU, and the host bridge that it wants,
+ * together, and others apart. Where the host does not say, each is as if it were alone.
+ */
+static void plan_host(struct plan *plan, size_t gpu)
+{
+	struct plan_gpu *one = &plan->gpu[gpu];
+
+	for (size_t i = 0; i < gpu && one->gpu->iommu[0]; i++) {
+		if (strcmp(plan->gpu[i].gpu->iommu, one->gpu->iommu))
+			continue;
+		one->host = plan->gpu[i].host;
+		one->place++;
+	}
+	if (!one->host)
+		one->host = ++plan->hosts;
+}
+
 int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint64_t ram,
 	      unsigned int cpus)
 {
@@ -121,12 +149,11 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 		complain("GPUs", "plan", "no more than %d in one VM", PLAN_MOST);
 		return EXIT_USAGE;
 	}
-	plan->hosts = set->count;
 	plan->needed = PLAN_REST;
 	for (size_t i = 0; i < set->count; i++) {
 		struct plan_gpu *one = &plan->gpu[i];
 
-		one->host = 1 + i;
+		plan_host(plan, i);
 		one->first_node = 1 + i * PLAN_NODES;
 		status = plan_windows(one, total);
 		if (status)

@@ -33,7 +33,8 @@ struct plan_gpu {
 	uint64_t bar[GPU_BARS];
 	uint64_t port;
 	unsigned int first_node;
-	unsigned int host; /* its host bridge, counted from 1 */
+	unsigned int host;  /* its host bridge, counted from 1 */
+	unsigned int place; /* there, of GPUs, counted from 0 */
 };
 
 struct plan {
@@ -55,6 +56,14 @@ void plan_free(struct plan *plan);
 /* As size_in() takes them, bare ones in bytes; 0 when it is none, or no memory's. */
 uint64_t plan_size(const char *text);
 #define PLAN_SIZES "no size from 1M to below 16T (like 16G)"
+
+/*
+ * Buses of a host bridge's own: so many for each GPU, its port and room. Those of a bridge's GPUs
+ * are one after the other, whatever the order of the GPUs.
+ */
+#define PLAN_BUSES 8
+/* How many GPUs the host bridges before this one have. */
+unsigned int plan_before(const struct plan *plan, unsigned int host);
 
 /* Of V100s, which are for another machine than the rest. An exit code, having complained. */
 int plan_pseries(struct plan *plan);

@@ -4,21 +4,28 @@
 #include "core/emulator.h"
 #include "plan/plan.h"
 
-#define BUSES 8 /* a GPU's host bridge, its port, and room */
-
-static void qemu_gpu(FILE *f, const struct plan_gpu *one, size_t number)
+static void qemu_host(FILE *f, const struct plan *plan, unsigned int host)
 {
-	fprintf(f, " \\\n  -device pxb-pcie,id=pcie.%zu,bus_nr=%zu,bus=pcie.0", number,
-		number * BUSES);
+	fprintf(f, " \\\n  -device pxb-pcie,id=pcie.%u,bus_nr=%u,bus=pcie.0", host,
+		(plan_before(plan, host) + 1) * PLAN_BUSES);
 	fprintf(f,
-		" \\\n  -device arm-smmuv3,id=smmu%zu,primary-bus=pcie.%zu,accel=on,ats=on,"
+		" \\\n  -device arm-smmuv3,id=smmu%u,primary-bus=pcie.%u,accel=on,ats=on,"
 		"ril=off,ssidsize=20,oas=%d",
-		number, number, PLAN_OAS);
+		host, host, PLAN_OAS);
+}
+
+static void qemu_gpu(FILE *f, const struct plan *plan, size_t i)
+{
+	const struct plan_gpu *one = &plan->gpu[i];
+	size_t number = i + 1;
+
+	if (!one->place)
+		qemu_host(f, plan, one->host);
 	/* A guest that lays out its buses anew takes more than firmware does, unless told. */
 	fprintf(f,
-		" \\\n  -device pcie-root-port,id=port%zu,bus=pcie.%zu,chassis=%zu,io-reserve=0,"
+		" \\\n  -device pcie-root-port,id=port%zu,bus=pcie.%u,chassis=%zu,io-reserve=0,"
 		"pref64-reserve=%" PRIu64 "M",
-		number, number, number, one->port >> 20);
+		number, one->host, number, one->port >> 20);
 	fprintf(f,
 		" \\\n  -device vfio-pci-nohotplug,id=gpu%zu,host=%s,bus=port%zu,rombar=0,"
 		"iommufd=iommufd0",
@@ -45,6 +52,6 @@ void plan_qemu(FILE *f, const struct plan *plan)
 		fprintf(f, " \\\n  -numa node,nodeid=%zu", n);
 	fprintf(f, " \\\n  -object iommufd,id=iommufd0");
 	for (size_t i = 0; i < plan->count; i++)
-		qemu_gpu(f, &plan->gpu[i], i + 1);
+		qemu_gpu(f, plan, i);
 	fputc('\n', f);
 }

@@ -418,7 +418,7 @@ spoil_domain initiator-nodes missing FAIL "/<cell id='3'/d"
 spoil_domain initiator-nodes none FAIL "/<acpi nodeset/d"
 spoil_domain vsmmu none FAIL "/<iommu /,/<.iommu>/d"
 spoil_domain vsmmu not-accelerated FAIL "s/accel='on'/accel='off'/"
-spoil_domain vsmmu shared WARN "s/bus='0x03' slot/bus='0x01' slot/"
+spoil_domain vsmmu shared FAIL "s/bus='0x03' slot/bus='0x01' slot/"
 spoil_domain mmio-window small FAIL "s/<pcihole64 unit='KiB'>[0-9]*/<pcihole64 unit='GiB'>512/"
 spoil_domain mmio-window none FAIL "/<pcihole64/d"
 spoil_domain mmio-window three FAIL "s/<pcihole64 unit='KiB'>[0-9]*/<pcihole64 unit='TiB'>3/"
@@ -491,6 +491,25 @@ for bdf in 0008 0009; do
 done
 spoil_domain mmio-window unknown-memory SKIP ""
 spoil_domain domain-reserve unknown-memory SKIP ""
+# GPUs behind one physical SMMU, and one behind another: one answer of plan, the host's checks and the domain's.
+tree domain-of-shared gb200_three
+cohgpu plan all --format libvirt >"$WORK/domain.xml" 2>/dev/null
+check "plan's domain for two behind one SMMU has nothing against it" sh -c "COHGPU_SYSROOT=$T $COHGPU doctor --domain $WORK/domain.xml | grep ' 0 warned, 0 failed'"
+spoil_domain vsmmu one-smmu PASS ""
+spoil_domain domain-reserve one-smmu PASS ""
+spoil_domain domain-reserve one-smmu-none WARN "/<qemu:device alias='pci.3'/,/<.qemu:device>/d"
+spoil_domain vsmmu other-smmu FAIL "s/bus='0x04' slot/bus='0x01' slot/"
+not_told() {
+	local bdf
+	for bdf in 0008 0009 000a; do gone sys/bus/pci/devices/$bdf:01:00.0/iommu; done
+}
+not_told
+spoil_domain vsmmu not-told WARN ""
+# Each behind a vSMMU of its own, which is right as long as the host does not tell.
+cohgpu plan all --format libvirt >"$WORK/domain.xml" 2>/dev/null
+spoil_domain vsmmu each-not-told PASS ""
+tree domain-of-shared gb200_three
+spoil_domain vsmmu each WARN ""
 check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 13
 
 tree v100-domain healthy_v100

@@ -115,6 +115,20 @@ tree mixed gb200_two
 grace_gpu 000a:01:00.0 0x31c2 7 smmu3.0x0000000013000000 $((276 * GIB)) 0
 GPUS=3 check "KubeVirt's objects for two kinds are as well" kubevirt_takes_it all
 
+# A vSMMU for each physical one, whatever the order of the GPUs; where the host does not tell, for each GPU.
+tree shared gb200_three
+says plan/shared plan all
+says plan/shared-libvirt plan all --format libvirt
+check "host bridges are one for each physical SMMU" test "$(cohgpu plan all --json | jq -c '[.gpus[].host_bridge]')" = "[1,2,1]"
+put usr/sbin/virtqemud.version "virtqemud (libvirt) 11.3.0"
+says plan/shared-here plan all --format libvirt --here
+gone usr/sbin
+for bdf in 0008 0009 000a; do gone sys/bus/pci/devices/$bdf:01:00.0/iommu; done
+check "host bridges are one for each GPU whose SMMU is not told" test "$(cohgpu plan all --json | jq -c '[.gpus[].host_bridge]')" = "[1,2,3]"
+tree fifteen-shared several 15 0x2342
+for bdf in "$T"/sys/bus/pci/devices/*; do group_of "${bdf##*/}" 7 smmu3.0; done
+check "15 GPUs behind one SMMU are behind one vSMMU" test "$(cohgpu plan all --memory 96G 2>/dev/null | grep -c 'arm-smmuv3,')" = 1
+
 # V100s: another machine, another emulator.
 tree v100 v100
 says plan/v100 plan all
@@ -185,6 +199,12 @@ tree gh200 healthy
 NODES=9 check "QEMU takes the plan for one" qemu_takes_it $GPU
 tree two gb200_two
 NODES=17 check "QEMU takes the plan for two" qemu_takes_it all --cpus 2
+tree shared gb200_three
+NODES=25 check "QEMU takes the plan for three, two behind one SMMU" qemu_takes_it all --cpus 2
+tree fifteen-shared several 15 0x2342
+for bdf in "$T"/sys/bus/pci/devices/*; do group_of "${bdf##*/}" 7 smmu3.0; done
+NODES=121 check "QEMU takes the plan for fifteen behind one SMMU" qemu_takes_it all --cpus 2 --memory 96G
+tree two gb200_two
 
 # libvirt 9, which is here, knows no iommufd, no nodeset, no vSMMU a bridge, and no RAS
 # yet: without these it takes the rest. A libvirt that has them, 12.8, has a schema.
@@ -205,6 +225,9 @@ misspelt() {
 	! xmllint --noout --relaxng "$SCHEMA" <(sed 's/ssidsize=/ssidSize=/' "$WORK/domain.xml")
 }
 check "which takes no attribute that it does not know" misspelt
+tree shared gb200_three
+check "libvirt takes the plan for three, two behind one SMMU" libvirt_takes_it all
+check "and so does the newer schema, for three" valid all
 tree gh200 healthy
 check "libvirt takes the plan for one" libvirt_takes_it $GPU
 check "and so does the newer schema" valid $GPU
