@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/out.h"
+#include "core/config.h"
 #include "core/sys.h"
 #include "core/text.h"
 #include "doctor/doctor.h"
@@ -14,10 +15,8 @@
 #define SRAT_HEADER	48
 #define SRAT_INITIATOR	5
 #define SRAT_HANDLE_PCI 1
-#define CONFIG_BASIC	0x100 /* what is beyond is for root, or is not there */
 #define CAP_ATS		0x0f
 #define CAP_PASID	0x1b
-#define CAPS_MAX	48
 #define CAP_ENABLED	0x8000
 
 void check_guest_bars(struct finding *f, const struct gpu *gpu, const struct patient *p)
@@ -103,42 +102,24 @@ void check_guest_online(struct finding *f, const struct patient *p)
 		finding(f, VERDICT_PASS, "%s", policy);
 }
 
-static unsigned int le(const unsigned char *at, int bytes)
-{
-	return bytes ? at[0] | le(at + 1, bytes - 1) << 8 : 0;
-}
-
-/* Offset of an extended capability; 0 none. */
-static unsigned int find_capability(const unsigned char *config, size_t size, unsigned int id)
-{
-	unsigned int at = CONFIG_BASIC;
-
-	for (int i = 0; i < CAPS_MAX && at >= CONFIG_BASIC && at + 8 <= size; i++) {
-		unsigned int header = le(config + at, 4);
-
-		if (header && (header & 0xffff) == id)
-			return at;
-		at = header >> 20 & ~3U;
-	}
-	return 0;
-}
-
 static void check_capability(struct finding *f, const struct gpu *gpu, const char *name,
 			     unsigned int id, unsigned int control, unsigned int enabled)
 {
-	size_t size = 0;
-	unsigned char *config = (unsigned char *)sys_slurp(gpu_file(gpu, "config"), &size);
-	unsigned int at = config ? find_capability(config, size, id) : 0;
+	struct config config;
+	unsigned int at;
 
-	if (!config || size <= CONFIG_BASIC)
+	if (!config_read(&config, gpu)) {
 		finding(f, VERDICT_SKIP, "only root sees its capabilities");
-	else if (!at)
+		return;
+	}
+	at = config_capability(&config, id);
+	if (!at)
 		finding(f, VERDICT_FAIL, "the guest has no %s capability", name);
-	else if (!(le(config + at + control, 2) & enabled))
+	else if (!(config_word(&config, at + control) & enabled))
 		finding(f, VERDICT_WARN, "%s is there, and off", name);
 	else
 		finding(f, VERDICT_PASS, "%s is on", name);
-	free(config);
+	config_free(&config);
 }
 
 void check_guest_ats(struct finding *f, const struct gpu *gpu, const struct patient *p)

@@ -2,14 +2,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/config.h"
 #include "core/error.h"
 #include "core/size.h"
 #include "plan/plan.h"
 
 /* As the driver divides device memory, where it is not bound to say so itself. */
-#define RESMEM_MIN   (1ULL << 30)
-#define USEMEM_ALIGN (512ULL << 20)
-#define MEMORY_MAX   (1ULL << 44)
+#define RESMEM_MIN	  (1ULL << 30)
+#define USEMEM_ALIGN	  (512ULL << 20)
+#define MEMORY_MAX	  (1ULL << 44)
+#define NO_ANSWER	  0xffff
+#define DVSEC_NVIDIA	  3
+#define DVSEC_FLAGS	  0xA
+#define DVSEC_RESMEM_OVER 1
 /* Of QEMU's machine "virt", in this order above the RAM. */
 #define RAM_UNIT (1ULL << 30)
 #define RAM_LOW	 (256ULL << 30) /* what is above begins there at the earliest */
@@ -24,10 +29,29 @@ uint64_t plan_size(const char *text)
 	return size < MEMORY_MAX ? size : 0;
 }
 
-/* Grace Hopper's guests want some memory uncached; its successors do not. */
-static bool needs_resmem(const struct gpu *gpu)
+static bool is_needed_by_model(const struct gpu *gpu)
 {
 	return gpu->model->device >= 0x2342 && gpu->model->device <= 0x2348;
+}
+
+/*
+ * Guests want some memory uncached unless a capability of NVIDIA's says that this is over. The driver
+ * looks there; where that cannot be read, it is Grace Hopper's that do and its successors' that do not.
+ */
+static bool needs_resmem(const struct gpu *gpu)
+{
+	struct config config;
+	unsigned int at;
+	bool needs;
+
+	if (!config_read(&config, gpu))
+		return is_needed_by_model(gpu);
+	at = config_dvsec(&config, gpu->model->vendor, DVSEC_NVIDIA);
+	needs = !at || !(config_word(&config, at + DVSEC_FLAGS) & DVSEC_RESMEM_OVER);
+	if (config_word(&config, 0) == NO_ANSWER)
+		needs = is_needed_by_model(gpu);
+	config_free(&config);
+	return needs;
 }
 
 static int plan_windows(struct plan_gpu *one, uint64_t total)

@@ -88,6 +88,24 @@ gone sys/bus/pci/devices/$GPU/coherent_memory
 says plan/unknown-memory plan $GPU
 says plan/given-memory plan $GPU --memory 96G --json
 
+# Its uncached window is as the function itself says, if that is to be seen: plan_bars DEVICE HEX...
+plan_bars() {
+	put $DEV/device $1
+	gone $DEV/config
+	[[ $# == 1 ]] || bytes $DEV/config "${@:2}"
+	cohgpu plan $GPU --memory 96G --json 2>/dev/null | jq -c '[.gpus[].bars[].index]'
+}
+HEADER="de104223 $(printf '%0504d' 0)"
+FIXED="23000100 de100000 0300 0100" UNFIXED="23000100 de100000 0300 0000"
+check "unseen, GH200 has an uncached window, GB200 none" test "$(plan_bars 0x2342)$(plan_bars 0x2941)" = "[0,2,4][0,4]"
+check "nor does GH200 whose capability says that it is over" test "$(plan_bars 0x2342 $HEADER $FIXED)" = "[0,4]"
+check "be it the second of its kind" test "$(plan_bars 0x2342 $HEADER 23000111 981e0000 0300 0100 00000000 $FIXED)" = "[0,4]"
+check "it has one where that does not say so" test "$(plan_bars 0x2342 $HEADER $UNFIXED)" = "[0,2,4]"
+check "and so has what lacks the capability" test "$(plan_bars 0x2941 $HEADER "$(printf '%032d' 0)")" = "[0,2,4]"
+check "of one that ends too early nothing is read" test "$(plan_bars 0x2941 $HEADER ${FIXED% 0100})" = "[0,2,4]"
+check "who is not root sees too little, and takes the model's" test "$(plan_bars 0x2342 ${HEADER:0:136})$(plan_bars 0x2941 ${HEADER:0:136})" = "[0,2,4][0,4]"
+check "and so of what does not answer" test "$(plan_bars 0x2941 "$(printf '%0600d' 0 | tr 0 f)")" = "[0,4]"
+
 tree two gb200_two
 says plan/two plan all --ram 64G --cpus 32
 says plan/two-libvirt plan all --format libvirt

@@ -145,15 +145,20 @@ static void try_srat(char *text, size_t size)
 	free(srat);
 }
 
+/* In a room of its own size, so that a byte too far is seen. */
 static void try_config(char *text, size_t size)
 {
-	unsigned char *config = malloc(size + 1);
-	unsigned int at;
+	struct config config = {malloc(size ? size : 1), size};
+	unsigned int at, vendor = 0x10de;
 
-	memcpy(config, text, size + 1);
-	at = find_capability(config, size, CAP_ATS);
-	must(!at || (at >= CONFIG_BASIC && at + 8 <= size && config[at] == CAP_ATS));
-	free(config);
+	memcpy(config.bytes, text, size);
+	at = config_capability(&config, CAP_ATS);
+	must(!at || (at >= CONFIG_BASIC && at + 8 <= size && config.bytes[at] == CAP_ATS));
+	at = config_dvsec(&config, vendor, 3);
+	must(!at ||
+	     (at >= CONFIG_BASIC && at + 10 <= size && config_word(&config, at + 4) == vendor));
+	must(!size || !config_word(&config, size - 1));
+	config_free(&config);
 }
 
 static void (*const parsers[])(char *text, size_t size) = {
