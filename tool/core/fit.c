@@ -5,6 +5,30 @@
 
 #include "core/gpu.h"
 
+/* VFIO gives a group as a whole, and a V100's links with it, or opens nothing. */
+static const char *fit_group_trouble(const struct gpu *gpu, char *why, size_t size)
+{
+	struct group_member other;
+	const char *apart;
+
+	if (gpu->group < 0)
+		snprintf(why, size, "in no IOMMU group: no guest can have it");
+	else if (gpu_group_held(gpu, &other))
+		snprintf(why, size, "group %d has also %s, which the host uses, with %s",
+			 gpu->group, other.address, other.driver);
+	else if (gpu_bridge_held(gpu, &other))
+		snprintf(why, size,
+			 other.driver[0] ? "the host uses its bridge %s, with %s"
+					 : "its bridge %s has no driver",
+			 other.address, other.driver);
+	else if ((apart = gpu_bridge_apart(gpu)))
+		snprintf(why, size, "its bridge %s is not in its IOMMU group %d", apart,
+			 gpu->group);
+	else
+		return NULL;
+	return why;
+}
+
 /* With the driver that it should have. */
 static const char *fit_bound_trouble(const struct gpu *gpu, char *why, size_t size)
 {
@@ -13,6 +37,8 @@ static const char *fit_bound_trouble(const struct gpu *gpu, char *why, size_t si
 	if (gpu->bridges < gpu->links)
 		snprintf(why, size, "this kernel has %d of its %d NVLink bridges as PCI functions",
 			 gpu->bridges, gpu->links);
+	else if (fit_group_trouble(gpu, why, size))
+		return why;
 	else if (m->source == GPU_MEMORY_DRIVER && !m->present)
 		snprintf(why, size, "memory not shown: %s", m->state);
 	else if (!strcmp(m->ready, "failed"))

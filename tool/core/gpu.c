@@ -117,6 +117,7 @@ static void gpu_read_bars(struct gpu *gpu)
 static void gpu_read_group(struct gpu *gpu)
 {
 	gpu->group = group_of(gpu->address);
+	gpu->group_type[0] = 0;
 	if (gpu->group >= 0)
 		sys_line(gpu->group_type, sizeof(gpu->group_type),
 			 "/sys/kernel/iommu_groups/%d/type", gpu->group);
@@ -194,6 +195,11 @@ bool gpu_refresh(struct gpu *gpu)
 		return false;
 	gpu_driver_of(gpu->driver, sizeof(gpu->driver), gpu->address);
 	sys_line(gpu->power_state, sizeof(gpu->power_state), "%s", gpu_file(gpu, "power_state"));
+	/* The first driver may bring a group, and functions that go take bridges along. */
+	gpu_read_group(gpu);
+	gpu->bridges = 0;
+	if (gpu->model->family == GPU_NVLINK2)
+		firmware_read_links(gpu);
 	memset(&gpu->memory, 0, sizeof(gpu->memory));
 	gpu_read_memory(gpu);
 	return true;

@@ -138,6 +138,16 @@ bool group_is_port(const char *address);
 bool group_is_viable(const char *driver);
 /* The GPU itself, or one of its bridges. */
 bool gpu_includes(const struct gpu *gpu, const char *address);
+struct group_member {
+	char address[GPU_ADDRESS];
+	char driver[64]; /* "" none */
+};
+/* The first of its group that the host uses, of those that are not its own; false: none. */
+bool gpu_group_held(const struct gpu *gpu, struct group_member *member);
+/* A bridge of its that the host uses, or has not been given along with it; false: none. */
+bool gpu_bridge_held(const struct gpu *gpu, struct group_member *member);
+/* Its first bridge that is not in its group; NULL: none. */
+const char *gpu_bridge_apart(const struct gpu *gpu);
 
 /* describe.c */
 struct json_object;

@@ -54,3 +54,46 @@ bool gpu_includes(const struct gpu *gpu, const char *address)
 			return true;
 	return !strcmp(gpu->address, address);
 }
+
+bool gpu_group_held(const struct gpu *gpu, struct group_member *member)
+{
+	char **names = group_members(gpu->group);
+	bool held = false;
+
+	for (char **name = names; name && *name && !held; name++) {
+		if (gpu_includes(gpu, *name))
+			continue;
+		snprintf(member->address, sizeof(member->address), "%.15s", *name);
+		gpu_driver_of(member->driver, sizeof(member->driver), *name);
+		held = !group_is_viable(member->driver);
+	}
+	sys_names_free(names);
+	return held;
+}
+
+/* One that the host uses says more than one that is free. */
+bool gpu_bridge_held(const struct gpu *gpu, struct group_member *member)
+{
+	bool given = gpu_is_vfio_driver(gpu->driver), found = false;
+	char driver[sizeof(member->driver)];
+
+	for (int i = 0; i < gpu->bridges; i++) {
+		gpu_driver_of(driver, sizeof(driver), gpu->bridge[i]);
+		if (driver[0] ? gpu_is_vfio_driver(driver) : !given || found)
+			continue;
+		memcpy(member->address, gpu->bridge[i], sizeof(member->address));
+		memcpy(member->driver, driver, sizeof(member->driver));
+		found = true;
+		if (driver[0])
+			break;
+	}
+	return found;
+}
+
+const char *gpu_bridge_apart(const struct gpu *gpu)
+{
+	for (int i = 0; i < gpu->bridges; i++)
+		if (gpu->group >= 0 && group_of(gpu->bridge[i]) != gpu->group)
+			return gpu->bridge[i];
+	return NULL;
+}

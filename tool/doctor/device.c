@@ -144,23 +144,16 @@ void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient 
 /* Of the GPU's bridges there is a check of their own. */
 void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
-	char **names = group_members(gpu->group), driver[64];
+	struct group_member other;
 
 	(void)p;
 	if (gpu->group < 0)
 		finding(f, VERDICT_SKIP, "in no IOMMU group");
+	else if (gpu_group_held(gpu, &other))
+		finding(f, VERDICT_FAIL, "group %d has also %s, which the host uses, with %s",
+			gpu->group, other.address, other.driver);
 	else
 		finding(f, VERDICT_PASS, "nothing in it that the host uses");
-	for (char **name = names; name && *name; name++) {
-		if (gpu_includes(gpu, *name))
-			continue;
-		gpu_driver_of(driver, sizeof(driver), *name);
-		if (!group_is_viable(driver))
-			finding(f, VERDICT_FAIL,
-				"group %d has also %s, which the host uses, with %s", gpu->group,
-				*name, driver);
-	}
-	sys_names_free(names);
 }
 
 void check_iommu_shared(struct finding *f, const struct gpu *gpu, const struct patient *p)

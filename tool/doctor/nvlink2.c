@@ -70,42 +70,37 @@ void check_bridge_functions(struct finding *f, const struct gpu *gpu, const stru
 void check_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	bool given = gpu_is_vfio_driver(gpu->driver);
-	char driver[64];
+	struct group_member bridge;
 
 	(void)p;
-	if (!gpu->bridges) {
+	if (!gpu->bridges)
 		finding(f, VERDICT_SKIP, "none is a PCI function");
-		return;
-	}
-	finding(f, VERDICT_PASS, "%d, %s", gpu->bridges, given ? "all of them VFIO's" : "all free");
-	for (int i = 0; i < gpu->bridges; i++) {
-		gpu_driver_of(driver, sizeof(driver), gpu->bridge[i]);
-		if (driver[0] && !gpu_is_vfio_driver(driver))
-			finding(f, given ? VERDICT_FAIL : VERDICT_WARN, "the host uses %s, with %s",
-				gpu->bridge[i], driver);
-		else if (!driver[0] && given)
-			finding(f, VERDICT_FAIL, "%s has no driver", gpu->bridge[i]);
-	}
+	else if (!gpu_bridge_held(gpu, &bridge))
+		finding(f, VERDICT_PASS, "%d, %s", gpu->bridges,
+			given ? "all of them VFIO's" : "all free");
+	else if (bridge.driver[0])
+		finding(f, given ? VERDICT_FAIL : VERDICT_WARN, "the host uses %s, with %s",
+			bridge.address, bridge.driver);
+	else
+		finding(f, VERDICT_FAIL, "%s has no driver", bridge.address);
 }
 
 /* QEMU gives the guest a group's registers with the group's host bridge. */
 void check_bridge_group(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
+	const char *apart = gpu_bridge_apart(gpu);
+	int group = apart ? group_of(apart) : -1;
+
 	(void)p;
-	if (gpu->group < 0 || !gpu->bridges) {
+	if (gpu->group < 0 || !gpu->bridges)
 		finding(f, VERDICT_SKIP,
 			gpu->bridges ? "in no IOMMU group" : "none is a PCI function");
-		return;
-	}
-	finding(f, VERDICT_PASS, "%d, all in group %d", gpu->bridges, gpu->group);
-	for (int i = 0; i < gpu->bridges; i++) {
-		int group = group_of(gpu->bridge[i]);
-
-		if (group < 0)
-			finding(f, VERDICT_FAIL, "%s is in no group, the GPU in group %d",
-				gpu->bridge[i], gpu->group);
-		else if (group != gpu->group)
-			finding(f, VERDICT_FAIL, "%s is in group %d, the GPU in group %d",
-				gpu->bridge[i], group, gpu->group);
-	}
+	else if (!apart)
+		finding(f, VERDICT_PASS, "%d, all in group %d", gpu->bridges, gpu->group);
+	else if (group < 0)
+		finding(f, VERDICT_FAIL, "%s is in no group, the GPU in group %d", apart,
+			gpu->group);
+	else
+		finding(f, VERDICT_FAIL, "%s is in group %d, the GPU in group %d", apart, group,
+			gpu->group);
 }

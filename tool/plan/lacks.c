@@ -128,15 +128,6 @@ static unsigned int lacks_firmware(struct json_object *object, const struct plan
 	return !installed;
 }
 
-/* A bridge that is not in its GPU's group; NULL: none. */
-static const char *bridge_apart(const struct gpu *gpu)
-{
-	for (int i = 0; i < gpu->bridges; i++)
-		if (gpu->group >= 0 && group_of(gpu->bridge[i]) != gpu->group)
-			return gpu->bridge[i];
-	return NULL;
-}
-
 /* How many GPUs have links that this host's kernel cannot give to a VM. */
 static unsigned int lacks_links(const struct plan *plan, bool quiet)
 {
@@ -144,7 +135,7 @@ static unsigned int lacks_links(const struct plan *plan, bool quiet)
 
 	for (size_t i = 0; i < plan->count; i++) {
 		const struct gpu *gpu = plan->gpu[i].gpu;
-		const char *apart = bridge_apart(gpu);
+		const char *apart = gpu_bridge_apart(gpu);
 
 		if (gpu->bridges == gpu->links && !apart)
 			continue;

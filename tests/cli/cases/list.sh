@@ -44,6 +44,20 @@ says list/v100 list
 says list/v100-json list --json
 says show/v100 show 0004:04:00.0
 says status/v100 status --strict
+# With all that is its own it is fit, and where it would not be doctor says so too.
+given_v100() {
+	v100
+	driver_of 0006:00:00.0 $NVLINK2
+	driver_of 0006:00:00.1 $NVLINK2
+}
+tree given-v100 given_v100
+says status/v100-given status --strict
+driver_of 0006:00:00.1 npu
+says status/v100-bridge-held status
+group_of 0006:00:00.1 7 iommu-npu7
+driver_of 0006:00:00.1 $NVLINK2
+says status/v100-bridge-apart status
+tree v100 v100
 # Its kind tells how much of its window is memory, which may be all of it.
 put sys/bus/pci/devices/0004:04:00.0/device 0x1db1
 says show/v100-16 show 0004:04:00.0
@@ -73,6 +87,19 @@ driver_of $GPU vfio-pci
 gone sys/bus/pci/devices/$GPU/coherent_memory
 says status/vfio-pci-bound status
 says show/vfio-pci show $GPU
+
+# What the IOMMU keeps no guest from, or VFIO from giving.
+tree no-group gh200
+gone $DEV/iommu_group
+says status/no-group status
+says list/no-group list
+tree shared-group gh200
+pci_function 0009:01:00.1 0x10de 0x22b8 0x040300
+group_of 0009:01:00.1 3 smmu3.0x0000000005000000
+driver_of 0009:01:00.1 snd_hda_intel
+says status/group-held status
+driver_of 0009:01:00.1 vfio-pci
+says status/group-given status --strict
 
 # Whoever has it in the host.
 tree hosted gh200

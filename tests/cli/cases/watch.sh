@@ -218,6 +218,30 @@ check "metrics have the collector's format" metrics_format
 } >"$WORK/said"
 golden_is watch/metrics
 
+# What comes into its group while it is watched is read anew.
+ok_becomes() {
+	local tries
+	for ((tries = 0; tries < 300; tries++)); do
+		! grep -q "^cohgpu_ok{.*} $1\$" "$WORK/ok.prom" 2>/dev/null || return 0
+		sleep 0.02
+	done
+	return 1
+}
+metrics_follow_the_group() {
+	local bad=0
+	watching 1 --prometheus "$WORK/ok.prom" || return 1
+	ok_becomes 1 || bad=1
+	mv "$T/$DEV/iommu_group" "$WORK/group"
+	ok_becomes 0 || bad=2
+	mv "$WORK/group" "$T/$DEV/iommu_group"
+	ok_becomes 1 || bad=3
+	kill -INT $watcher
+	wait $watcher || true
+	return $bad
+}
+tree watch-group watched
+check "metrics follow a group that goes and comes" metrics_follow_the_group
+
 # What is no file is not replaced by one.
 mkfifo "$WORK/pipe.prom"
 says watch/metrics-into-a-pipe watch --prometheus "$WORK/pipe.prom" --for 0
