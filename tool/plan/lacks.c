@@ -216,6 +216,34 @@ static unsigned int lacks_groups(struct json_object *object, const struct plan *
 	return json_object_array_length(left);
 }
 
+/* How many GPUs VFIO does not have, or cannot have. */
+static unsigned int lacks_binding(const struct plan *plan, bool quiet)
+{
+	unsigned int count = 0;
+
+	for (size_t i = 0; i < plan->count; i++) {
+		const struct gpu *gpu = plan->gpu[i].gpu;
+		bool ungrouped = gpu->group < 0 && !gpu_group_may_come(gpu);
+		bool bound = gpu_is_vfio_driver(gpu->driver);
+
+		if (bound && !ungrouped)
+			continue;
+		count++;
+		if (ungrouped && !quiet)
+			fprintf(stderr,
+				"note: %s is in no IOMMU group here. Without one: no VM gets it. "
+				"Turn the IOMMU on\n",
+				gpu->address);
+		if (!bound && !quiet)
+			fprintf(stderr,
+				"note: %s is not bound to VFIO, %s%s. Without that: the VM does "
+				"not start. First: cohgpu bind %s\n",
+				gpu->address, gpu->driver[0] ? "but to " : "nor to any driver",
+				gpu->driver, gpu->address);
+	}
+	return count;
+}
+
 /* What the VM needs of this host, which may not be where it is to run. */
 static unsigned int lacks_host(struct json_object *object, const struct plan *plan, bool quiet)
 {
@@ -241,6 +269,10 @@ static unsigned int lacks_host(struct json_object *object, const struct plan *pl
 	lacking = lacks_links(plan, quiet);
 	if (lacking)
 		json_object_array_add(missing, out_string("NVLink bridges"));
+	count += lacking;
+	lacking = lacks_binding(plan, quiet);
+	if (lacking)
+		json_object_array_add(missing, out_string("VFIO"));
 	return count + lacking;
 }
 

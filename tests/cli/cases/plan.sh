@@ -77,6 +77,21 @@ says plan/bare-host-json plan $GPU --strict --json
 tree gh200 healthy
 put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
 
+# A GPU that VFIO does not have: no VM gets it as it is.
+tree hosted healthy
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
+driver_of $GPU nvidia
+says plan/hosted-json plan $GPU --memory 96G --strict --json
+says plan/hosted plan $GPU --memory 96G --strict
+gone $DEV/driver
+says plan/not-bound plan $GPU --memory 96G --strict
+gone $DEV/iommu_group
+says plan/no-group plan $GPU --memory 96G --strict
+put sys/class/iommu/smmu3.0/name smmu3.0
+says plan/no-group-yet plan $GPU --memory 96G --strict
+tree gh200 healthy
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
+
 # KVM's limit of guest addresses, where it says one.
 put dev/kvm "165 39"
 says plan/kvm-narrow plan $GPU --strict --json
