@@ -467,6 +467,7 @@ int main(int argc, char **argv)
 	host_open();
 	snprintf(role, sizeof(role), "%s", host_ask("role"));
 	learn();
+	EQ(count, strtol(host_ask("gpus"), NULL, 0), "GPUs that the host tells of");
 	for (size_t i = 0; i < ARRAY_LEN(roles); i++)
 		if (!strcmp(role, roles[i].role))
 			return ktap_main("grace", roles[i].cases, roles[i].n, NULL, argc, argv);

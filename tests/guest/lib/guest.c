@@ -358,6 +358,8 @@ static void guest_answer(struct guest_run *r, const char *question, char *answer
 	} else if (!strncmp(question, "tell ", 5)) {
 		guest_tell(r, "%s", args);
 		snprintf(answer, size, "ok");
+	} else if (!strcmp(question, "gpus")) {
+		snprintf(answer, size, "%d", g->gpus);
 	} else if (!strncmp(question, "gpu ", 4)) {
 		guest_describe(g, strtoul(args, NULL, 0), answer, size);
 	} else if (!strncmp(question, "fill ", 5)) {

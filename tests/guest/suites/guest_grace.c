@@ -28,7 +28,7 @@ static void gh200_96_guest(void)
 	guest_run(&g);
 }
 
-/* The largest of all: a window of 185 GiB in a BAR of 256 GiB, of which older kernels map each page. */
+/* The largest that a guest gets here: a window of 185 GiB in a BAR of 256 GiB, of which older kernels map each page. */
 static void gb200_guest(void)
 {
 	const struct guest g = {.name = "gb200",

@@ -67,6 +67,11 @@ static void v100_life(const char *name, const char *role, const char *preload)
 
 	for (int i = 0; i < NVLINK_LINKS; i++)
 		g.also[i] = nv.bridge[i].bdf;
+	/*
+	 * QEMU maps the memory where its address has less alignment than the kernel's IOMMU code will
+	 * take it to have. It ends if the memory is no target of DMA, so the driver has to be told.
+	 */
+	EQ(util_write(UNSAFE, "Y"), 0, UNSAFE ": errno");
 	guest_run(&g);
 }
 
@@ -138,17 +143,12 @@ static void registers_are_written(void)
 	EQ(seen, (1u << NVLINK_LINKS) - 1, "registers that have what the guest wrote");
 }
 
-/*
- * QEMU maps the memory where its address has less alignment than the kernel's IOMMU code will take it
- * to have, so for it to be a target of DMA, which QEMU insists on, the driver has to be told.
- */
 static void whole_guest(void)
 {
 	nvlink_open(&nv, &(struct nvlink_want){.preset = "v100-16"});
 	ram = nvlink_ram(&nv.gpu.vfio);
 	atsd = nvlink_atsd(&nv.bridge[0]);
 	nvlink_close(&nv);
-	EQ(util_write(UNSAFE, "Y"), 0, UNSAFE ": errno");
 	v100_life("whole", "whole", KEEP);
 	EQ(sim_state(nv.gpu.name, "ras_events"), 0, "accesses before the links were trained");
 	registers_are_written();
