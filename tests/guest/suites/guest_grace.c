@@ -10,37 +10,35 @@
 static struct gpu gpu[GUEST_GPUS];
 
 static const struct gpu_want gh200_96 = {.preset = "gh200-96"};
+static const struct gpu_want gb200 = {.preset = "gb200"};
 /* Small enough to be turned on and off often; the second keeps its memory over resets. */
 static const struct gpu_want gb200_small = {.preset = "gb200", .mem_size = "1536M", .scrub = "all"};
 static const struct gpu_want gh200_small = {.preset = "gh200-96", .mem_size = "2624M"};
 
-static void gh200_96_guest(void)
+/* A guest with the whole of a GPU, whose window older kernels map for DMA page by page. */
+static void large_guest(const char *name, const struct gpu_want *want, double limit)
 {
-	const struct guest g = {.name = "gh200_96",
+	const struct guest g = {.name = name,
 				.gpus = 1,
 				.gpu = {&gpu[0]},
 				.roles = {"large"},
 				.mem_mib = 768,
-				.limit = 400};
+				.limit = limit};
 
-	gpu_fresh(&gpu[0], &gh200_96);
+	gpu_fresh(&gpu[0], want);
 	pci_bind(gpu[0].bdf, pci_driver_name());
 	guest_run(&g);
 }
 
-/* The largest that a guest gets here: a window of 185 GiB in a BAR of 256 GiB, of which older kernels map each page. */
+static void gh200_96_guest(void)
+{
+	large_guest("gh200_96", &gh200_96, 400);
+}
+
+/* The largest that a guest gets here: a window of 185 GiB in a BAR of 256 GiB. */
 static void gb200_guest(void)
 {
-	const struct guest g = {.name = "gb200",
-				.gpus = 1,
-				.gpu = {&gpu[0]},
-				.roles = {"large"},
-				.mem_mib = 768,
-				.limit = 1000};
-
-	gpu_fresh(&gpu[0], &(struct gpu_want){.preset = "gb200"});
-	pci_bind(gpu[0].bdf, pci_driver_name());
-	guest_run(&g);
+	large_guest("gb200", &gb200, 1000);
 }
 
 static void two_guest(void)
