@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "ktap.h"
+#include "sim.h"
 
 #define EDU_ID	   0x010000ed
 #define EDU_BUFFER 0x40000
@@ -78,4 +79,16 @@ void edu_copy(const struct vfio_dev *edu, uint32_t iova, uint32_t count, bool to
 		vfio_get(edu, VFIO_PCI_BAR0_REGION_INDEX, EDU_DMA, &busy, sizeof(busy));
 	}
 	EQ(busy & start, 0, "edu does not come to an end");
+}
+
+void edu_must_not_arrive(const struct vfio_dev *edu, uint32_t iova, const char *gpu, uint64_t dev,
+			 const char *what)
+{
+	static unsigned char before[EDU_COPY], after[EDU_COPY];
+
+	ktap_fill(before, sizeof(before), ktap_random());
+	sim_mem_write(gpu, dev, before, sizeof(before));
+	edu_copy(edu, iova, sizeof(before), true);
+	sim_mem_read(gpu, dev, after, sizeof(after));
+	BYTES(after, before, sizeof(after), "%s", what);
 }

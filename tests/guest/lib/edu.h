@@ -16,5 +16,8 @@ void edu_open(struct vfio_dev *edu, int container);
 void edu_enable(const struct vfio_dev *edu);
 /* Between its buffer and @iova, which others see. */
 void edu_copy(const struct vfio_dev *edu, uint32_t iova, uint32_t count, bool to_ram);
+/* Its buffer, written to @iova, must not be found @dev in the memory of the simulated @gpu. */
+void edu_must_not_arrive(const struct vfio_dev *edu, uint32_t iova, const char *gpu, uint64_t dev,
+			 const char *what);
 
 #endif

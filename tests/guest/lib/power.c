@@ -94,17 +94,27 @@ void power_close(struct vfio_dev *v, struct power_guest *g)
 	vfio_close(v);
 }
 
-int tce_map(const struct vfio_dev *v, void *p, uint64_t bytes)
+static int tce_map_as(const struct vfio_dev *v, void *p, uint64_t bytes, uint32_t flags)
 {
 	struct vfio_iommu_type1_dma_map map = {
 		.argsz = sizeof(map),
-		.flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+		.flags = flags,
 		.vaddr = (uintptr_t)p,
 		.iova = POWER_IOVA,
 		.size = bytes,
 	};
 
 	return ioctl(v->container, VFIO_IOMMU_MAP_DMA, &map) ? errno : 0;
+}
+
+int tce_map(const struct vfio_dev *v, void *p, uint64_t bytes)
+{
+	return tce_map_as(v, p, bytes, VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE);
+}
+
+int tce_map_to_read(const struct vfio_dev *v, void *p, uint64_t bytes)
+{
+	return tce_map_as(v, p, bytes, VFIO_DMA_MAP_FLAG_READ);
 }
 
 int tce_unmap(const struct vfio_dev *v, uint64_t bytes)
@@ -150,4 +160,12 @@ void tce_window(const struct vfio_dev *v)
 		   POWER_IOVA + 64 * MiB <=
 			   info.dma32_window_start + (uint64_t)info.dma32_window_size,
 	   "TCE window 0x%x + 0x%x", info.dma32_window_start, info.dma32_window_size);
+}
+
+int tce_state(const struct vfio_dev *v, uint32_t op)
+{
+	struct vfio_eeh_pe_op pe = {.argsz = sizeof(pe), .op = op};
+	int ret = ioctl(v->container, VFIO_EEH_PE_OP, &pe);
+
+	return ret < 0 ? -errno : ret;
 }

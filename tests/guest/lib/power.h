@@ -26,6 +26,8 @@ void power_close(struct vfio_dev *v, struct power_guest *g);
 
 /* Map for DMA at POWER_IOVA: 0 or errno. */
 int tce_map(const struct vfio_dev *v, void *p, uint64_t bytes);
+/* The same, for reading only. */
+int tce_map_to_read(const struct vfio_dev *v, void *p, uint64_t bytes);
 /* What was mapped there is not any more: 0 or errno. */
 int tce_unmap(const struct vfio_dev *v, uint64_t bytes);
 /* Version 2 maps what was registered before: 0 or errno. */
@@ -33,5 +35,7 @@ int tce_register(const struct vfio_dev *v, void *p, uint64_t bytes);
 int tce_unregister(const struct vfio_dev *v, void *p, uint64_t bytes);
 /* Version 2: a container's first registration, after which it has a window. */
 void tce_window(const struct vfio_dev *v);
+/* VFIO_EEH_PE_...: of all groups of the container, the first result that is not 0, or -errno. */
+int tce_state(const struct vfio_dev *v, uint32_t op);
 
 #endif

@@ -160,23 +160,11 @@ static unsigned long dma_faults(void)
 	return total;
 }
 
-/* edu writes to @iova what must not arrive at @dev. */
-static void dma_must_not_arrive(uint64_t iova, uint64_t dev, const char *what)
-{
-	static unsigned char before[EDU_COPY];
-
-	ktap_fill(before, sizeof(before), ktap_random());
-	sim_mem_write(gpu.name, dev, before, sizeof(before));
-	edu_copy(&edu, (uint32_t)iova, sizeof(out), true);
-	sim_mem_read(gpu.name, dev, in, sizeof(in));
-	BYTES(in, before, sizeof(in), "%s", what);
-}
-
 static void dma_must_fault(uint64_t iova, uint64_t dev, const char *what)
 {
 	unsigned long before = dma_faults();
 
-	dma_must_not_arrive(iova, dev, what);
+	edu_must_not_arrive(&edu, (uint32_t)iova, gpu.name, dev, what);
 	for (int i = 0; i < 100 && dma_faults() == before; i++)
 		ktap_sleep(0.01);
 	OK(dma_faults() > before, "%s: the IOMMU tells of no fault", what);
@@ -210,7 +198,7 @@ static void read_only(void)
 	dma_open();
 	dma_window(VFIO_USEMEM, IOVA_USEMEM, VFIO_DMA_MAP_FLAG_READ);
 	dma_take(IOVA_USEMEM, 0);
-	dma_must_not_arrive(IOVA_USEMEM, 0, "mapped for reading");
+	edu_must_not_arrive(&edu, IOVA_USEMEM, gpu.name, 0, "mapped for reading");
 }
 
 /* A container's mapping stays, and is a reason to have none; a dma-buf goes while memory is off. */

@@ -87,6 +87,49 @@ static void P4_dma_and_cpu_agree(void)
 	EQ(tce_unregister(&nv.gpu.vfio, p, bytes), 0, "unregistering");
 }
 
+/* Just before and right after what is mapped, there is nothing. */
+static void nothing_arrives_around(uint64_t at, uint64_t bytes)
+{
+	edu_must_not_arrive(&edu, (uint32_t)(POWER_IOVA - 4 * KiB), nv.gpu.name, at - 4 * KiB,
+			    "just before what is mapped");
+	edu_must_not_arrive(&edu, (uint32_t)(POWER_IOVA + bytes), nv.gpu.name, at + bytes,
+			    "right after what is mapped");
+}
+
+/*
+ * P4: another device reaches what is mapped for DMA, as long as it is and as it is, and nothing else. A
+ * real PHB would stop the device's partition, which EEH then tells (VFIO_EEH_PE_STATE_STOPPED_...);
+ * QEMU's refuses the write, tells its own log and nobody else, and goes on.
+ */
+static void P4_dma_not_beyond(void)
+{
+	const uint64_t bytes = 1 * MiB, at = 1 * GiB;
+	char *p;
+
+	need_dma_target();
+	nvlink_make(&nv, 0, &one_link);
+	nvlink_bind(&nv);
+	p = gpu_and_edu(at, bytes);
+	EQ(tce_register(&nv.gpu.vfio, p, bytes), 0, "registering");
+	EQ(tce_state(&nv.gpu.vfio, VFIO_EEH_PE_ENABLE), 0, "EEH");
+	EQ(tce_map(&nv.gpu.vfio, p, bytes), 0, "mapping for DMA");
+	same_bytes(p, at);
+	nothing_arrives_around(at, bytes);
+	same_bytes(p, at);
+	EQ(tce_unmap(&nv.gpu.vfio, bytes), 0, "unmapping");
+	edu_must_not_arrive(&edu, POWER_IOVA, nv.gpu.name, at, "after unmapping");
+	nothing_arrives_around(at, bytes);
+	EQ(tce_state(&nv.gpu.vfio, VFIO_EEH_PE_GET_STATE), VFIO_EEH_PE_STATE_NORMAL,
+	   "EEH's state after writes that were refused, by QEMU's PHB");
+	EQ(tce_map_to_read(&nv.gpu.vfio, p, bytes), 0, "mapping for reading by DMA");
+	edu_must_not_arrive(&edu, POWER_IOVA, nv.gpu.name, at, "mapped for reading");
+	EQ(tce_unmap(&nv.gpu.vfio, bytes), 0, "unmapping");
+	EQ(tce_map(&nv.gpu.vfio, p, bytes), 0, "mapping for DMA again");
+	same_bytes(p, at);
+	EQ(tce_unmap(&nv.gpu.vfio, bytes), 0, "unmapping");
+	EQ(tce_unregister(&nv.gpu.vfio, p, bytes), 0, "unregistering");
+}
+
 static struct dma_client {
 	bool registers;
 	volatile int copied;
@@ -349,6 +392,7 @@ int main(int argc, char **argv)
 	static const struct ktap_case cases[] = {
 		KTAP_CASE(P14_no_dma_target),
 		KTAP_CASE(P4_dma_and_cpu_agree),
+		KTAP_CASE(P4_dma_not_beyond),
 		KTAP_CASE(askew_is_not_registered),
 		KTAP_CASE(P3_overlap),
 		KTAP_CASE(P7_unmapped_while_registered),
