@@ -7,6 +7,7 @@
  * demo_guest [GPU]: the simulated GPU's name in configfs, gpu0 by default.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "guest.h"
 
@@ -25,10 +26,12 @@ int main(int argc, char **argv)
 				.tell = demo_guest_tell,
 				.mem_mib = 768,
 				.limit = 900};
+	char driver[64] = "none";
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	gpu_learn(&gpu, argc > 1 ? argv[1] : "gpu0");
-	pci_bind(gpu.bdf, pci_driver_name());
+	OK(pci_bound(gpu.bdf, driver, sizeof(driver)) && !strcmp(driver, pci_driver_name()),
+	   "%s: driver %s: cohgpu bind has not bound it", gpu.bdf, driver);
 	printf("\nA guest of its own, by QEMU and KVM\n");
 	guest_run(&g);
 	printf("  %5.1f s since this machine was switched on\n", ktap_now());
