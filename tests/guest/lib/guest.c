@@ -23,6 +23,7 @@
 struct guest_run {
 	const struct guest *guest;
 	int boots;
+	unsigned long resets[GUEST_GPUS]; /* so many each had when its guest went down */
 	double start;
 	char line[256];
 	size_t len;
@@ -191,8 +192,8 @@ static pid_t guest_power_on(const struct guest *g)
 	/* Mapping a large BAR for DMA stops the guest for longer than its watchdogs like to wait. */
 	guest_arg(&a, "-append");
 	guest_arg(&a,
-		  "panic=-1 loglevel=4 rcupdate.rcu_cpu_stall_suppress=1 nosoftlockup SUITES=%s",
-		  g->suite ? g->suite : "grace");
+		  "panic=-1 loglevel=4 rcupdate.rcu_cpu_stall_suppress=1 nosoftlockup SUITES=%s %s",
+		  g->suite ? g->suite : "grace", g->append ? g->append : "");
 	guest_arg(&a, "-serial");
 	guest_arg(&a, "file:%s", console);
 	guest_option(&a, "-device", "virtio-serial-pci");
@@ -341,6 +342,16 @@ static void guest_tell(const struct guest_run *r, const char *fmt, ...)
 		ktap_diag("%s: %s", r->guest->name, text);
 }
 
+static unsigned long guest_resets(const struct gpu *gpu)
+{
+	static const char *const kinds[] = {"flr", "hot", "pm"};
+	unsigned long n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		n += sim_resets(gpu->name, kinds[i]);
+	return n;
+}
+
 static void guest_answer(struct guest_run *r, const char *question, char *answer, size_t size)
 {
 	const struct guest *g = r->guest;
@@ -370,6 +381,14 @@ static void guest_answer(struct guest_run *r, const char *question, char *answer
 		struct gpu *gpu = guest_gpu(g, strtoul(args, NULL, 0));
 
 		snprintf(answer, size, "%lu", sim_resets(gpu->name, "flr"));
+	} else if (!strcmp(question, "down")) {
+		for (int i = 0; i < g->gpus; i++)
+			r->resets[i] = guest_resets(g->gpu[i]);
+		snprintf(answer, size, "ok");
+	} else if (!strncmp(question, "resets ", 7)) {
+		unsigned long n = strtoul(args, NULL, 0);
+
+		snprintf(answer, size, "%lu", guest_resets(guest_gpu(g, n)) - r->resets[n]);
 	} else if (!g->answer || !g->answer(question, answer, size)) {
 		guest_fail(g, "it asks '%s'", question);
 	}
@@ -398,12 +417,11 @@ static bool guest_serve(struct guest_run *r, int fd)
 	return true;
 }
 
-/* What the guest wrote to its results port, judged as the VM's own is judged. */
-static void guest_judge(const struct guest *g)
+/* What the guest wrote to its results port, judged as the VM's own is judged: each of its boots. */
+static void guest_judge(const struct guest *g, int boots)
 {
 	char path[128], line[1024], last[64] = "";
-	bool good_end = false;
-	int bad = 0;
+	int bad = 0, ends = 0, verdicts = 0;
 	FILE *f;
 
 	guest_path(path, sizeof(path), g->name, "results");
@@ -415,15 +433,28 @@ static void guest_judge(const struct guest *g)
 			ktap_diag("guest: %s", line);
 			bad++;
 		}
-		if (!strncmp(line, "@end ", 5))
-			good_end = strstr(line, " exit 0 ");
+		ends += !strncmp(line, "@end ", 5) && strstr(line, " exit 0 ");
+		verdicts += !strcmp(line, "@verdict");
 		snprintf(last, sizeof(last), "%.60s", line);
 	}
 	fclose(f);
-	if (strcmp(last, "@verdict"))
-		guest_fail(g, "it ends without its verdict");
-	if (!good_end || bad)
+	if (strcmp(last, "@verdict") || verdicts != boots)
+		guest_fail(g, "%d verdicts of %d boots, and '%s' is the last it said", verdicts,
+			   boots, last);
+	if (ends != boots || bad)
 		guest_fail(g, "its suite ends badly, %d failures and problems", bad);
+}
+
+/* On hardware, touching memory that is not ready is an error that is corrected and counted. */
+static void guest_early(const struct guest *g)
+{
+	for (int i = 0; i < g->gpus; i++) {
+		uint64_t events = sim_state(g->gpu[i]->name, "ras_events");
+
+		if (events)
+			guest_fail(g, "GPU %d: %" PRIu64 " touches of memory that was not ready", i,
+				   events);
+	}
 }
 
 void guest_run(const struct guest *g)
@@ -449,16 +480,34 @@ void guest_run(const struct guest *g)
 		boots++;
 	if (r.boots != boots)
 		guest_fail(g, "it came up %d times, not %d", r.boots, boots);
-	guest_judge(g);
+	guest_judge(g, boots);
+	guest_early(g);
 	guest_tell(&r, "power off");
 }
 
-bool guest_traced(const char *life, const char *line)
+/* Before the event there may be a process and a time: "1234@1234.5678:". */
+static bool guest_is_event(const char *line, const char *event)
 {
-	char path[128];
+	size_t len = strlen(line), n = strlen(event);
+
+	return len >= n && !strcmp(line + len - n, event) && (len == n || line[len - n - 1] == ':');
+}
+
+bool guest_traced(const char *life, const char *event)
+{
+	char path[128], line[512];
+	bool found = false;
+	FILE *f;
 
 	guest_path(path, sizeof(path), life, "qemu");
-	return util_lines(path, line) > 0;
+	f = fopen(path, "re");
+	OK(f, "%s: %s", path, strerror(errno));
+	while (!found && fgets(line, sizeof(line), f)) {
+		line[strcspn(line, "\r\n")] = 0;
+		found = guest_is_event(line, event);
+	}
+	fclose(f);
+	return found;
 }
 
 void guest_said_ok(const char *life, const char *name)

@@ -24,6 +24,7 @@ struct guest {
 	/* What the guest is to do, one word a boot. */
 	const char *roles[3];
 	void (*tell)(const char *text); /* what it has to say while it runs; NULL: a diagnostic */
+	const char *append;		/* more words for its kernel */
 	const char *vfio;		/* more options of vfio-pci, each with a comma before */
 	const char *trace;		/* events of QEMU's to be noted */
 	const char *preload;		/* a library that QEMU starts with */
@@ -40,8 +41,8 @@ struct guest {
 void guest_path(char *buf, size_t size, const char *life, const char *what);
 /* From power-on to power-off; fails the case unless all boots went well and the guest said so. */
 void guest_run(const struct guest *g);
-/* Has QEMU noted an event that contains this? */
-bool guest_traced(const char *life, const char *line);
+/* Has QEMU noted just this event, "NAME WORDS", on a line to its end? */
+bool guest_traced(const char *life, const char *event);
 /* What the guest said about one of its cases in that life; fails the case if that is not "ok". */
 void guest_said_ok(const char *life, const char *name);
 

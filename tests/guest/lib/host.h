@@ -20,6 +20,8 @@ void host_open(void);
 const char *host_ask(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* The device's side: "fill" it, or is it the "same"? */
 void host_ok(const char *what, int gpu, uint64_t off, uint64_t bytes, uint64_t seed);
+/* Has init boot the guest once more, when it has said its verdict of this boot. */
+void host_again(void);
 /* For the story that the host tells. */
 void host_tell(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
