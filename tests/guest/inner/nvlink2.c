@@ -131,6 +131,33 @@ static void no_tree(void)
 	OK(access(path, F_OK), "%s is there: the client is mended, and needs no keep.so", path);
 }
 
+/*
+ * Which link of the guest's own NPU has this phandle: the client makes such a node for each bridge
+ * and numbers them in the order of the bridges. -1: none.
+ */
+static int tree_link(uint64_t phandle)
+{
+	char path[320], text[64];
+	struct dirent *entry;
+	int link = -1;
+	DIR *dir = opendir(TREE "/npuphb0");
+
+	OK(dir, TREE "/npuphb0: open");
+	while ((entry = readdir(dir))) {
+		snprintf(path, sizeof(path), TREE "/npuphb0/%.200s/compatible", entry->d_name);
+		if (strncmp(entry->d_name, "link@", 5) || util_read(path, text, sizeof(text)) ||
+		    strcmp(text, "ibm,npu-link"))
+			continue;
+		*strrchr(path, '/') = 0;
+		if (tree_cell(path, "phandle", 4) != phandle)
+			continue;
+		EQ(link, -1, "another link of phandle 0x%" PRIx64, phandle);
+		link = (int)tree_cell(path, "ibm,npu-link-index", 4);
+	}
+	closedir(dir);
+	return link;
+}
+
 static void tree(void)
 {
 	uint64_t memory, own, npu[LINKS], seen = 0;
@@ -149,7 +176,7 @@ static void tree(void)
 		   bridge[i]);
 		EQ(tree_cell(node, "ibm,nvlink-speed", 4), host_number("speed"), "%s: speed",
 		   bridge[i]);
-		OK(tree_cell(node, "ibm,nvlink", 4), "%s: ibm,nvlink", bridge[i]);
+		EQ(tree_link(tree_cell(node, "ibm,nvlink", 4)), i, "%s: ibm,nvlink", bridge[i]);
 		for (int k = 0; k < LINKS; k++)
 			seen |= npu[k] == self ? 1u << k : 0;
 	}

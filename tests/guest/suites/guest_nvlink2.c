@@ -88,15 +88,17 @@ static void v100_functions(void)
 }
 
 /* QEMU tells what it read by its trace points, when it has mapped the region. */
-static void client_saw(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static void client_saw(const char *event, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
-static void client_saw(const char *fmt, ...)
+static void client_saw(const char *event, const char *fmt, ...)
 {
 	char line[256];
 	va_list ap;
+	int n = snprintf(line, sizeof(line), "vfio_pci_%s ", event);
 
 	va_start(ap, fmt);
-	vsnprintf(line, sizeof(line), fmt, ap);
+	vsnprintf(line + n, sizeof(line) - (size_t)n, fmt, ap);
 	va_end(ap);
 	OK(guest_traced("v100", line), "QEMU did not note '%s'", line);
 }
@@ -108,13 +110,14 @@ static void v100_regions(void)
 
 	nvlink_open(&nv, &want);
 	r = nvlink_ram(&nv.gpu.vfio);
-	client_saw("gpu_setup_quirk %s tgt=0x%" PRIx64 " size=0x%" PRIx64, nv.gpu.bdf, r.tgt,
-		   r.size);
+	client_saw("nvidia_gpu_setup_quirk", "%s tgt=0x%" PRIx64 " size=0x%" PRIx64, nv.gpu.bdf,
+		   r.tgt, r.size);
 	for (int i = 0; i < NVLINK_LINKS; i++) {
 		r = nvlink_atsd(&nv.bridge[i]);
-		client_saw("ssatgt %s tgt=0x%" PRIx64 " size=0x%" PRIx64, nv.bridge[i].bdf, r.tgt,
-			   r.size);
-		client_saw("lnkspd %s link_speed=0x%x", nv.bridge[i].bdf, r.speed);
+		client_saw("nvlink2_setup_quirk_ssatgt", "%s tgt=0x%" PRIx64 " size=0x%" PRIx64,
+			   nv.bridge[i].bdf, r.tgt, r.size);
+		client_saw("nvlink2_setup_quirk_lnkspd", "%s link_speed=0x%x", nv.bridge[i].bdf,
+			   r.speed);
 	}
 	nvlink_close(&nv);
 }
@@ -150,7 +153,6 @@ static void whole_guest(void)
 	atsd = nvlink_atsd(&nv.bridge[0]);
 	nvlink_close(&nv);
 	v100_life("whole", "whole", KEEP);
-	EQ(sim_state(nv.gpu.name, "ras_events"), 0, "accesses before the links were trained");
 	registers_are_written();
 }
 
