@@ -5,7 +5,8 @@
  * /etc/cohgpu/job tells what to do, as KEY=VALUE lines that also become the
  * environment of everything that runs:
  *
- *   MODE=run     /etc/cohgpu/command on the terminal (hvc0)
+ *   MODE=run     /etc/cohgpu/command on the terminal (hvc0); with JUDGED=1 reports in
+ *                the kernel's log are problems there, too
  *   MODE=check   the suites, one after the other, then the checks of the whole
  *   UNTIL=report no suite after one of which the kernel's log has a report, nothing
  *                after a process that cannot be killed
@@ -394,6 +395,19 @@ static void init_check(void)
 	init_taint();
 }
 
+static void init_run_judged(void)
+{
+	bool judged = !strcmp(init_env("JUDGED", "0"), "1");
+	int status;
+
+	if (judged)
+		init_scan_log("boot");
+	status = init_run();
+	if (judged)
+		init_scan_log("run");
+	init_result("@exit %d", status);
+}
+
 int main(void)
 {
 	init_mounts();
@@ -403,7 +417,7 @@ int main(void)
 	if (!strcmp(init_env("MODE", "run"), "check"))
 		init_check();
 	else
-		init_result("@exit %d", init_run());
+		init_run_judged();
 	if (strcmp(init_env("PLANT_NO_VERDICT", "0"), "1"))
 		init_result("@verdict");
 	sync();
