@@ -7,6 +7,8 @@
 const struct program_part emulator_parts[PARTS] = {
 	[PART_INITIATOR] = {"acpi-generic-initiator", 900, 0,
 			    "the guest has no NUMA nodes for the GPU's memory"},
+	[PART_IOMMUFD] = {"iommufd", 900, 0,
+			  "no accelerated vSMMU: CUDA does not start in the guest"},
 	[PART_INITIATOR_ORDER] = {"the GPU's address in the right byte order in SRAT", 902, 0,
 				  "the guest's driver does not find its NUMA nodes"},
 	[PART_MMIO_SIZE] = {"highmem-mmio-size", 1000, 0,

@@ -18,6 +18,7 @@ unsigned int emulator_version(const char *path);
 
 enum emulator_parts {
 	PART_INITIATOR,
+	PART_IOMMUFD,
 	PART_INITIATOR_ORDER,
 	PART_MMIO_SIZE,
 	PART_VSMMU,

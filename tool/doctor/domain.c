@@ -283,29 +283,52 @@ void check_domain_width(struct finding *f, const struct patient *p)
 	plan_free(&plan);
 }
 
+/* All parts that this QEMU has not, since it is one upgrade; VERDICT_PASS: none. */
+static enum verdict emulator_lacks(char *text, size_t size, const bool *takes, unsigned int version)
+{
+	enum verdict worst = VERDICT_PASS;
+	size_t used = 0;
+
+	for (int i = 0; i < PARTS; i++) {
+		const struct program_part *part = &emulator_parts[i];
+		bool over = part->until && version >= part->until;
+		unsigned int when = over ? part->until : part->since;
+
+		if (!takes[i] || (version >= part->since && !over))
+			continue;
+		if (used < size)
+			used += snprintf(text + used, size - used, "%s%u.%u %s %s",
+					 used ? ", " : "", when / 100, when % 100,
+					 over ? "dropped" : "has", part->name);
+		if (worst != VERDICT_FAIL)
+			worst = i == PART_VSMMU ? VERDICT_WARN : VERDICT_FAIL;
+	}
+	return worst;
+}
+
 void check_domain_emulator(struct finding *f, const struct patient *p)
 {
 	unsigned int version = emulator_version(p->domain->emulator);
-	bool large = p->domain->window > PLAN_MIN_WINDOW;
 	bool power = p->gpus->count && p->gpus->gpu[0].model->family == GPU_NVLINK2;
+	bool takes[PARTS] = {
+		[PART_INITIATOR] = !power,
+		[PART_INITIATOR_ORDER] = !power,
+		[PART_MMIO_SIZE] = !power && p->domain->window > PLAN_MIN_WINDOW,
+		[PART_VSMMU] = !power,
+		[PART_NVLINK2] = power,
+	};
+	enum verdict verdict;
+	char text[224] = "";
 
+	for (size_t i = 0; i < p->domain->count; i++)
+		takes[PART_IOMMUFD] |= p->domain->gpu[i].iommufd;
 	if (!version) {
 		finding(f, VERDICT_SKIP, "%.200s does not tell its version", p->domain->emulator);
 		return;
 	}
-	finding(f, VERDICT_PASS, "QEMU %u.%u", version / 100, version % 100);
-	/* What comes first is the worst. */
-	for (int i = (power ? PARTS : PARTS_VIRT) - 1; i >= (power ? PARTS_VIRT : 0); i--) {
-		const struct program_part *part = &emulator_parts[i];
-
-		if (part->until && version >= part->until)
-			finding(f, VERDICT_FAIL, "QEMU %u.%u, %u.%u dropped %s", version / 100,
-				version % 100, part->until / 100, part->until % 100, part->name);
-		else if (version < part->since && (i != PART_MMIO_SIZE || large))
-			finding(f, i == PART_VSMMU ? VERDICT_WARN : VERDICT_FAIL,
-				"QEMU %u.%u, %u.%u has %s", version / 100, version % 100,
-				part->since / 100, part->since % 100, part->name);
-	}
+	verdict = emulator_lacks(text, sizeof(text), takes, version);
+	finding(f, verdict, "QEMU %u.%u%s%s", version / 100, version % 100, text[0] ? ", " : "",
+		text);
 }
 
 /* Of the parts that the domain has, those that libvirt has not. */

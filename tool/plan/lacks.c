@@ -1,103 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a plan takes and is not here: in the installed emulator and libvirt, on this host, in the
- * GPUs' groups. It may all be there where the VM is to run, so that a plan is printed all the same.
+ * What a plan takes and is not here: of the installed programs (parts.c), of this host, of the GPUs'
+ * groups. It may all be there where the VM is to run, so that a plan is printed all the same.
  */
 #include <stdio.h>
 #include <string.h>
 
 #include "core/emulator.h"
-#include "core/libvirt.h"
 #include "core/out.h"
 #include "core/sys.h"
 #include "doctor/doctor.h"
 #include "plan/plan.h"
-
-/* What of the parts from first to last the installed program has not. */
-static unsigned int lacks_parts(struct json_object *missing, const char *program,
-				unsigned int version, const struct program_part *part, size_t count,
-				bool quiet)
-{
-	struct json_object *one;
-	unsigned int lacking = 0;
-
-	for (; count--; part++) {
-		bool over = part->until && version >= part->until;
-		unsigned int when = over ? part->until : part->since;
-
-		if (version >= part->since && !over)
-			continue;
-		one = json_object_new_object();
-		out_text(one, "part", part->name);
-		out_text(one, "without", part->without);
-		json_object_array_add(missing, one);
-		lacking++;
-		if (!quiet)
-			fprintf(stderr, "note: %s %u.%u here; %u.%u %s %s. Without it: %s\n",
-				program, version / 100, version % 100, when / 100, when % 100,
-				over ? "dropped" : "has", part->name, part->without);
-	}
-	return lacking;
-}
-
-/* All of it is said, since it is one upgrade. */
-static unsigned int lacks_emulator(struct json_object *object, const struct plan *plan, bool quiet)
-{
-	struct json_object *missing = out_array(object, "emulator_lacks");
-	bool power = plan->family == GPU_NVLINK2;
-	const char *path = power ? EMULATOR_POWER : EMULATOR;
-	unsigned int version = emulator_version(path), count = 0;
-
-	if (!version) {
-		if (!quiet)
-			fprintf(stderr, "note: no %s here, its version was not looked at\n", path);
-		return 0;
-	}
-	for (size_t i = power ? PARTS_VIRT : 0; i < (power ? PARTS : PARTS_VIRT); i++)
-		if (i != PART_MMIO_SIZE || plan->window > PLAN_MIN_WINDOW)
-			count +=
-				lacks_parts(missing, "QEMU", version, &emulator_parts[i], 1, quiet);
-	return count;
-}
-
-/* V100s take nothing of libvirt that is not old. */
-static unsigned int lacks_libvirt(struct json_object *object, const struct plan *plan, bool quiet)
-{
-	struct json_object *missing = out_array(object, "libvirt_lacks");
-	unsigned int version = plan->family == GPU_GRACE ? libvirt_version() : 0, count;
-
-	if (!version) {
-		if (!quiet && plan->family == GPU_GRACE)
-			fprintf(stderr, "note: no libvirt here, its version was not looked at\n");
-		return 0;
-	}
-	count = lacks_parts(missing, "libvirt", version, libvirt_parts,
-			    plan->window > PLAN_MIN_WINDOW ? LIBVIRT_PARTS : LIBVIRT_HOLE, quiet);
-	if (count && !quiet && !plan->without[LIBVIRT_VSMMU])
-		fprintf(stderr, "note: this libvirt cannot start such a VM: --here leaves out what "
-				"is not here\n");
-	return count;
-}
-
-void plan_leave_out(struct plan *plan)
-{
-	unsigned int version = libvirt_version(), emulator = emulator_version(EMULATOR);
-	bool *without = plan->without;
-
-	for (size_t i = 0; i < LIBVIRT_PARTS; i++)
-		without[i] = version && version < libvirt_parts[i].since;
-	if (!sys_exists("/dev/iommu"))
-		without[LIBVIRT_IOMMUFD] = true;
-	if (emulator && emulator < emulator_parts[PART_INITIATOR].since)
-		without[LIBVIRT_NODESET] = true;
-	if (emulator && emulator < emulator_parts[PART_VSMMU].since)
-		without[LIBVIRT_VSMMU] = true;
-	if (emulator && emulator < emulator_parts[PART_MMIO_SIZE].since)
-		without[LIBVIRT_HOLE] = true;
-	/* It is one of an iommufd. */
-	if (without[LIBVIRT_IOMMUFD])
-		without[LIBVIRT_VSMMU] = true;
-}
 
 /* The host's own limit, as KVM says it; of a machine without KVM there is none to say. */
 static unsigned int lacks_width(struct json_object *object, const struct plan *plan, bool quiet)
@@ -188,6 +101,13 @@ static struct json_object *left_out(const struct plan *plan, int group)
 	return NULL;
 }
 
+static void print_addresses(struct json_object *addresses)
+{
+	for (size_t n = 0; n < json_object_array_length(addresses); n++)
+		fprintf(stderr, " %s",
+			json_object_get_string(json_object_array_get_idx(addresses, n)));
+}
+
 /* VFIO gives groups, not devices: how many are given in part. */
 static unsigned int lacks_groups(struct json_object *object, const struct plan *plan, bool quiet)
 {
@@ -207,12 +127,55 @@ static unsigned int lacks_groups(struct json_object *object, const struct plan *
 			continue;
 		fprintf(stderr,
 			"note: IOMMU group %d is one VM's as a whole. Left out here:", group);
-		for (size_t n = 0; n < json_object_array_length(addresses); n++)
-			fprintf(stderr, " %s",
-				json_object_get_string(json_object_array_get_idx(addresses, n)));
+		print_addresses(addresses);
 		fprintf(stderr, ". They have to go along: plan all GPUs of the group together, or "
 				"leave these to nobody, without a driver of the host's\n");
 	}
+	return json_object_array_length(left);
+}
+
+/* GPUs of the machine behind this GPU's SMMU that the plan does not have; NULL: none. */
+static struct json_object *left_behind(const struct plan *plan, const struct gpu_set *all,
+				       const char *iommu)
+{
+	struct json_object *addresses = json_object_new_array();
+
+	for (size_t i = 0; i < all->count; i++)
+		if (!strcmp(all->gpu[i].iommu, iommu) && is_left_out(plan, all->gpu[i].address))
+			json_object_array_add(addresses, out_string(all->gpu[i].address));
+	if (json_object_array_length(addresses))
+		return addresses;
+	json_object_put(addresses);
+	return NULL;
+}
+
+/* A vSMMU takes a physical one: how many of these have GPUs that are left out. */
+static unsigned int lacks_smmu(struct json_object *object, const struct plan *plan, bool quiet)
+{
+	struct json_object *left = out_array(object, "smmu_left_out"), *one, *addresses;
+	struct gpu_set all;
+
+	if (plan->family != GPU_GRACE || plan->without.vsmmu)
+		return 0;
+	gpu_scan(&all);
+	for (size_t i = 0; i < plan->count; i++) {
+		const char *iommu = plan->gpu[i].gpu->iommu;
+
+		addresses = iommu[0] && !plan->gpu[i].place ? left_behind(plan, &all, iommu) : NULL;
+		if (!addresses)
+			continue;
+		one = json_object_new_object();
+		out_text(one, "iommu", iommu);
+		out_object(one, "addresses", addresses);
+		json_object_array_add(left, one);
+		if (quiet)
+			continue;
+		fprintf(stderr, "note: behind %s are more GPUs, left out here:", iommu);
+		print_addresses(addresses);
+		fprintf(stderr, ". A second VM with them does not start: plan them together, or "
+				"leave these to nobody\n");
+	}
+	gpu_free(&all);
 	return json_object_array_length(left);
 }
 
@@ -276,17 +239,15 @@ static unsigned int lacks_host(struct json_object *object, const struct plan *pl
 	return count + lacking;
 }
 
-unsigned int plan_lacks(struct json_object *object, const struct plan *plan, const char *format,
-			bool quiet)
+unsigned int plan_lacks(struct json_object *object, const struct plan *plan,
+			enum plan_format format, bool here, bool quiet)
 {
-	bool libvirt = !strcmp(format, "libvirt"), qemu = !strcmp(format, "qemu");
-	unsigned int lacks = lacks_emulator(object, plan, quiet), of_libvirt;
+	unsigned int lacks = parts_lack(object, plan, format, here, quiet);
 
-	of_libvirt = lacks_libvirt(object, plan, quiet || !libvirt);
-	lacks += libvirt ? of_libvirt : 0;
 	lacks += lacks_width(object, plan, quiet);
-	lacks += lacks_firmware(object, plan, quiet || !qemu);
+	lacks += lacks_firmware(object, plan, quiet || format != PLAN_QEMU);
 	lacks += lacks_host(object, plan, quiet);
 	lacks += lacks_groups(object, plan, quiet);
+	lacks += lacks_smmu(object, plan, quiet);
 	return lacks;
 }

@@ -18,8 +18,7 @@ static unsigned int bridge_of(const struct plan *plan, size_t gpu)
 
 static unsigned int port_of(const struct plan *plan, size_t gpu)
 {
-	return plan->without[LIBVIRT_VSMMU] ? 1 + gpu
-					    : bridge_of(plan, gpu) + 1 + plan->gpu[gpu].place;
+	return plan->without.vsmmu ? 1 + gpu : bridge_of(plan, gpu) + 1 + plan->gpu[gpu].place;
 }
 
 static void libvirt_cells(FILE *f, const struct plan *plan)
@@ -27,14 +26,14 @@ static void libvirt_cells(FILE *f, const struct plan *plan)
 	fprintf(f, "  <cpu mode='host-passthrough'>\n    <numa>\n");
 	fprintf(f, "      <cell id='0' cpus='0-%u' memory='%" PRIu64 "' unit='KiB'/>\n",
 		plan->cpus - 1, plan->ram >> 10);
-	for (size_t n = 1; n <= plan->count * PLAN_NODES && !plan->without[LIBVIRT_NODESET]; n++)
+	for (size_t n = 1; n <= plan->count * PLAN_NODES && !plan->without.initiators; n++)
 		fprintf(f, "      <cell id='%zu' memory='0' unit='KiB'/>\n", n);
 	fprintf(f, "    </numa>\n  </cpu>\n");
 }
 
 static void libvirt_port(FILE *f, const struct plan *plan, size_t i)
 {
-	if (plan->without[LIBVIRT_VSMMU]) {
+	if (plan->without.vsmmu) {
 		fprintf(f, "    <controller type='pci' index='%u' model='pcie-root-port'/>\n",
 			port_of(plan, i));
 		return;
@@ -72,12 +71,12 @@ static void libvirt_gpu(FILE *f, const struct plan *plan, size_t i)
 	fprintf(f,
 		"    <hostdev mode='subsystem' type='pci' managed='no'>\n"
 		"      <driver name='vfio'%s/>\n",
-		plan->without[LIBVIRT_IOMMUFD] ? "" : " iommufd='yes'");
+		plan->without.iommufd ? "" : " iommufd='yes'");
 	fprintf(f,
 		"      <source>\n        <address domain='0x%04x' bus='0x%02x' slot='0x%02x' "
 		"function='0x%x'/>\n      </source>\n",
 		domain, bus, slot, function);
-	if (!plan->without[LIBVIRT_NODESET])
+	if (!plan->without.initiators)
 		fprintf(f, "      <acpi nodeset='%u-%u'/>\n", one->first_node,
 			one->first_node + PLAN_NODES - 1);
 	fprintf(f, "      <rom bar='off'/>\n");
@@ -85,7 +84,7 @@ static void libvirt_gpu(FILE *f, const struct plan *plan, size_t i)
 		"      <address type='pci' domain='0x0000' bus='0x%02x' slot='0x00' "
 		"function='0x0'/>\n    </hostdev>\n",
 		port_of(plan, i));
-	if (!plan->without[LIBVIRT_VSMMU] && !one->place)
+	if (!plan->without.vsmmu && !one->place)
 		libvirt_vsmmu(f, plan, i);
 }
 
@@ -112,7 +111,7 @@ static void libvirt_reserve(FILE *f, const struct plan *plan)
 static void libvirt_root(FILE *f, const struct plan *plan)
 {
 	fprintf(f, "    <controller type='pci' index='0' model='pcie-root'");
-	if (plan->window > PLAN_MIN_WINDOW && !plan->without[LIBVIRT_HOLE])
+	if (plan->window > PLAN_MIN_WINDOW && !plan->without.window)
 		fprintf(f,
 			">\n      <pcihole64 unit='KiB'>%" PRIu64
 			"</pcihole64>\n    </controller>\n",
@@ -123,7 +122,7 @@ static void libvirt_root(FILE *f, const struct plan *plan)
 
 void plan_libvirt(FILE *f, const struct plan *plan)
 {
-	bool bridged = !plan->without[LIBVIRT_VSMMU];
+	bool bridged = !plan->without.vsmmu;
 
 	fprintf(f, "<domain type='kvm'%s>\n  <name>guest</name>\n",
 		bridged ? " xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'" : "");
@@ -132,7 +131,7 @@ void plan_libvirt(FILE *f, const struct plan *plan)
 	fprintf(f, "  <os firmware='efi'>\n    <type arch='aarch64' machine='virt'>hvm</type>\n"
 		   "  </os>\n");
 	fprintf(f, "  <features>\n    <acpi/>\n    <gic version='3'/>\n%s  </features>\n",
-		plan->without[LIBVIRT_RAS] ? "" : "    <ras state='on'/>\n");
+		plan->without.ras ? "" : "    <ras state='on'/>\n");
 	libvirt_cells(f, plan);
 	fprintf(f, "  <devices>\n");
 	libvirt_root(f, plan);

@@ -15,7 +15,6 @@
 #include <stdio.h>
 
 #include "core/gpu.h"
-#include "core/libvirt.h"
 
 #define PLAN_NODES	8	       /* NUMA nodes for a GPU: MIG makes up to seven more */
 #define PLAN_RAM	"16G"	       /* of a guest, unless told */
@@ -37,6 +36,15 @@ struct plan_gpu {
 	unsigned int place; /* there, of GPUs, counted from 0 */
 };
 
+/* What is left out, where those who would have to take it do not have it. */
+struct plan_without {
+	bool ras;
+	bool initiators; /* and their NUMA nodes */
+	bool iommufd;
+	bool vsmmu;  /* and the host bridges that these want */
+	bool window; /* of the machine: QEMU's own then */
+};
+
 struct plan {
 	struct plan_gpu *gpu;
 	size_t count;
@@ -44,9 +52,9 @@ struct plan {
 	enum gpu_family family; /* of all of them */
 	uint64_t ram;
 	unsigned int cpus;
-	uint64_t needed, window;     /* bytes of MMIO, before and after rounding */
-	unsigned int bits;	     /* of guest physical addresses */
-	bool without[LIBVIRT_PARTS]; /* left out of libvirt's domain */
+	uint64_t needed, window; /* bytes of MMIO, before and after rounding */
+	unsigned int bits;	 /* of guest physical addresses */
+	struct plan_without without;
 };
 
 /* plan.c; 0 or an exit code, having complained. total 0: as the driver says. */
@@ -70,16 +78,25 @@ int plan_pseries(struct plan *plan);
 void plan_pseries_qemu(FILE *file, const struct plan *plan);
 void plan_pseries_libvirt(FILE *file, const struct plan *plan);
 
+enum plan_format {
+	PLAN_QEMU,
+	PLAN_LIBVIRT,
+	PLAN_KUBEVIRT,
+};
+
 /*
  * lacks.c: how much of what the plan takes is not here; it is in the object, and said on standard
- * error unless quiet. What only another format takes does not count.
+ * error unless quiet. What only another format takes does not count. here: what can be left out is.
  */
 struct json_object;
-unsigned int plan_lacks(struct json_object *object, const struct plan *plan, const char *format,
-			bool quiet);
+unsigned int plan_lacks(struct json_object *object, const struct plan *plan,
+			enum plan_format format, bool here, bool quiet);
 
-/* Leaves out of libvirt's domain what it cannot be here. */
-void plan_leave_out(struct plan *plan);
+/* parts.c: the same of the installed programs. */
+unsigned int parts_lack(struct json_object *object, const struct plan *plan,
+			enum plan_format format, bool here, bool quiet);
+/* Leaves out what cannot be here. 0 or an exit code, having complained. */
+int plan_leave_out(struct plan *plan, enum plan_format format);
 
 void plan_kubevirt(FILE *file, const struct plan *plan);
 void plan_qemu(FILE *file, const struct plan *plan);

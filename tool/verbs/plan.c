@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/emulator.h"
 #include "core/error.h"
+#include "core/libvirt.h"
 #include "core/out.h"
 #include "plan/plan.h"
 #include "verbs/verbs.h"
@@ -49,14 +51,29 @@ static void plan_describe(struct json_object *object, const struct plan *plan)
 	out_number(object, "address_bits", plan->bits);
 }
 
-static void plan_text(const char *format, const struct plan *plan)
+/* The rest of a VM, which the GPUs do not care for. */
+static void plan_rest(const struct plan *plan, enum plan_format format)
+{
+	static const char *const rest[] = {
+		[PLAN_QEMU] = "disk, network and console of the guest",
+		[PLAN_LIBVIRT] = "disk, network and console of the guest",
+		[PLAN_KUBEVIRT] = "the guest's disks and volumes",
+	};
+
+	fprintf(stderr, "note: to be added: %s", rest[format]);
+	if (format == PLAN_QEMU && plan->family == GPU_GRACE)
+		fprintf(stderr, ". UEFI keeps its settings in pflash only, not by -bios");
+	fputc('\n', stderr);
+}
+
+static void plan_text(enum plan_format format, const struct plan *plan)
 {
 	bool power = plan->family == GPU_NVLINK2;
 	char a[32], b[32];
 
-	if (!strcmp(format, "kubevirt"))
+	if (format == PLAN_KUBEVIRT)
 		plan_kubevirt(stdout, plan);
-	else if (!strcmp(format, "libvirt"))
+	else if (format == PLAN_LIBVIRT)
 		(power ? plan_pseries_libvirt : plan_libvirt)(stdout, plan);
 	else
 		(power ? plan_pseries_qemu : plan_qemu)(stdout, plan);
@@ -64,26 +81,38 @@ static void plan_text(const char *format, const struct plan *plan)
 		fprintf(stderr, "note: MMIO window %s for BARs of %s, %u bits of guest addresses\n",
 			out_size(a, plan->window), out_size(b, plan->needed - PLAN_REST),
 			plan->bits);
+	plan_rest(plan, format);
+}
+
+static enum plan_format format_of(const struct call *call)
+{
+	const char *name = call_has(call, OPT_FORMAT) ? call->option[OPT_FORMAT] : "qemu";
+
+	return !strcmp(name, "kubevirt")  ? PLAN_KUBEVIRT
+	       : !strcmp(name, "libvirt") ? PLAN_LIBVIRT
+					  : PLAN_QEMU;
 }
 
 static int plan_print(const struct call *call, struct json_object *object, struct plan *plan)
 {
-	const char *format = call_has(call, OPT_FORMAT) ? call->option[OPT_FORMAT] : "qemu";
-	bool json = call_has(call, OPT_JSON);
+	enum plan_format format = format_of(call);
+	bool json = call_has(call, OPT_JSON), here = call_has(call, OPT_HERE);
 	unsigned int lacks;
+	int status;
 
-	if (!strcmp(format, "kubevirt") && plan->family == GPU_NVLINK2) {
+	if (format == PLAN_KUBEVIRT && plan->family == GPU_NVLINK2) {
 		complain(plan->gpu[0].gpu->address, "plan", "KubeVirt has no POWER machines");
 		return EXIT_FAILED;
 	}
-	if (call_has(call, OPT_HERE) && (strcmp(format, "libvirt") || json)) {
-		complain("--here", "plan", "is of --format libvirt");
+	if (here && (format == PLAN_KUBEVIRT || json)) {
+		complain("--here", "plan", "is of --format qemu and libvirt, without --json");
 		return EXIT_USAGE;
 	}
-	if (call_has(call, OPT_HERE))
-		plan_leave_out(plan);
+	status = here ? plan_leave_out(plan, format) : EXIT_OK;
+	if (status)
+		return status;
 	plan_describe(object, plan);
-	lacks = plan_lacks(object, plan, format, json);
+	lacks = plan_lacks(object, plan, format, here, json);
 	if (json)
 		out_json(object);
 	else
@@ -132,4 +161,48 @@ int run_plan(const struct call *call)
 	gpu_free(&set);
 	json_object_put(object);
 	return status;
+}
+
+static void manual_parts(const char *name, const struct program_part *part, size_t count)
+{
+	for (; count--; part++) {
+		printf(".It %s %u.%u", name, part->since / 100, part->since % 100);
+		if (part->until)
+			printf(", before %u.%u", part->until / 100, part->until % 100);
+		printf("\n%s.\nWithout it: %s.\n", part->name, part->without);
+	}
+}
+
+void manual_plan(void)
+{
+	puts(".Sh NOTES\nWhat is said on standard error, and with\n.Fl \\-json\nis in the object "
+	     "instead.\nAll but the last two count with\n.Fl \\-strict .\n"
+	     ".Bl -tag -width Ds\n"
+	     ".It QEMU, or libvirt, and its version\n"
+	     "The part of the plan that it lacks, the version that has it, and what the\n"
+	     "guest has to do without.\n"
+	     "Where none is installed, all parts with their versions.\n"
+	     ".It such a VM does not start with what is here\n"
+	     "One of these parts has to go, which is what\n.Fl \\-here\nis for.\n"
+	     ".It no /dev/kvm, no /dev/iommu, no UEFI\n"
+	     "This host cannot run the VM, or not with all of it.\n"
+	     ".It bits of guest addresses are wanted\n"
+	     "KVM has fewer here than RAM and MMIO window take.\n"
+	     ".It not bound to VFIO, in no IOMMU group\n"
+	     "The GPU cannot be given to a VM as it is.\n"
+	     ".It IOMMU group is one VM\\(aqs as a whole\n"
+	     "The plan leaves out some of it, which has to go along, or be nobody\\(aqs.\n"
+	     ".It behind an SMMU are more GPUs\n"
+	     "They are left out, and no second VM can have them: a vSMMU takes the SMMU.\n"
+	     ".It NVLink bridges\n"
+	     "The kernel does not have all of a V100\\(aqs as PCI functions, or not in "
+	     "its\ngroup.\n"
+	     ".It MMIO window\nIts size, what the BARs take of it, and the bits of address\nthat "
+	     "RAM and it take.\n"
+	     ".It to be added\nWhat a VM has besides GPUs, which a plan does not choose.\n"
+	     ".El\n.Sh VERSIONS\nThe parts that not every QEMU and libvirt has, since:\n"
+	     ".Bl -tag -width Ds");
+	manual_parts("QEMU", emulator_parts, PARTS);
+	manual_parts("libvirt", libvirt_parts, LIBVIRT_PARTS);
+	puts(".El");
 }

@@ -67,7 +67,7 @@ static const struct verb_option plan_options[] = {
 	{OPT_MEMORY, "memory", 'm', "SIZE", WORD_TEXT, NULL,
 	 "memory of each GPU, where the bound driver does not tell"},
 	{OPT_HERE, "here", 'H', NULL, WORD_NONE, NULL,
-	 "leave out of libvirt's domain what this host's libvirt, QEMU and kernel do not have"},
+	 "leave out what this host's QEMU, libvirt and kernel do not have"},
 	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL,
 	 "let what is lacking here count in the exit status"},
 	{0},
@@ -240,13 +240,17 @@ const struct verb verbs[] = {
 		.min = 1,
 		.max = -1,
 		.summary = "print what a VM needs to get GPUs",
-		.text = "Prints the part of a VM's definition that the GPUs need: for each a host "
-			"bridge and a vSMMU of its own, a root port, eight NUMA nodes without "
-			"memory and their generic initiators, and for all of them a window of "
-			"guest addresses that is large enough for the BARs.\n"
+		.text = "Prints the part of a VM's definition that the GPUs need: for each "
+			"physical SMMU a host bridge with a vSMMU, for each GPU a root port, eight "
+			"NUMA nodes without memory and their generic initiators, and for all of "
+			"them a window of guest addresses that is large enough for the BARs.\n"
 			"The window is computed from the sizes of the regions, not taken from a "
 			"table. What the installed QEMU, libvirt and this host lack is said on "
-			"standard error.\n"
+			"standard error; the VM may be for another host.\n"
+			"With --here it is for this one: what its QEMU, its libvirt (with --format "
+			"libvirt) or its kernel does not have is left out, so that the VM starts, "
+			"and lacks what the notes say. Without a QEMU or libvirt here that tells "
+			"its version nobody knows what to leave out: that is an error.\n"
 			"Sizes are like 16G, 16GiB (powers of two) or 16GB (of ten).\n"
 			"V100s are for a pseries machine: each IOMMU group of them gets a host "
 			"bridge, with their NVLink bridges, and QEMU does the rest. A group is one "
@@ -257,6 +261,7 @@ const struct verb verbs[] = {
 		.options = plan_options,
 		.see = "bind doctor",
 		.run = run_plan,
+		.manual = manual_plan,
 	},
 	{
 		.name = "probe",

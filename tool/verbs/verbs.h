@@ -12,6 +12,7 @@ int run_bind(const struct call *call);
 int run_capture(const struct call *call);
 int run_doctor(const struct call *call);
 void manual_doctor(void);
+void manual_plan(void);
 int run_plan(const struct call *call);
 int run_probe(const struct call *call);
 int run_restore(const struct call *call);

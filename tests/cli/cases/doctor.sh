@@ -476,6 +476,8 @@ for version in 8.2.2 9.1.0 9.2.0 10.0.0; do
 	[[ $version != 10.0.0 ]] || verdict=WARN
 	spoil_domain emulator $version $verdict ""
 done
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 8.2.2"
+spoil_domain emulator no-iommufd FAIL "s/ iommufd='yes'//"
 for version in 10.3.0 11.7.0 12.0.0 12.7.0; do
 	put usr/sbin/virtqemud.version "virtqemud (libvirt) $version"
 	spoil_domain domain-libvirt $version FAIL ""

@@ -21,6 +21,11 @@ says plan/gh200-libvirt plan $GPU --format libvirt
 put usr/bin/qemu-system-aarch64.version "QEMU emulator version 8.2.2 (Debian 1:8.2.2+ds)"
 says plan/old-emulator plan $GPU --strict
 says plan/old-emulator-json plan $GPU --json
+says plan/old-emulator-here plan $GPU --strict --here
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
+gone dev/iommu
+says plan/no-iommufd-here plan $GPU --here
+put dev/iommu ""
 put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
 says plan/new-emulator plan $GPU --strict
 
@@ -35,10 +40,20 @@ put dev/kvm "243 1"
 says plan/new-libvirt plan $GPU --strict --format libvirt
 says plan/new-libvirt-here plan $GPU --strict --format libvirt --here
 check "--here leaves nothing out where all is there" test "$(cohgpu plan $GPU --format libvirt --here)" = "$(cohgpu plan $GPU --format libvirt)"
-says plan/here-of-qemu plan $GPU --here
+check "--here leaves nothing out where all is there, of QEMU's line either" test "$(cohgpu plan $GPU --here)" = "$(cohgpu plan $GPU)"
+says plan/here-of-json plan $GPU --here --json
+says plan/here-of-kubevirt plan $GPU --here --format kubevirt
 put usr/sbin/virtqemud.version "virtqemud (libvirt) 9.0.0"
 check "what libvirt lacks is nothing to QEMU" cohgpu plan $GPU --strict --format qemu
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 8.2.2"
+says plan/old-of-both plan $GPU --format libvirt
+gone usr/bin
+check "no QEMU is a lack as well" test "$(cohgpu plan $GPU --strict >/dev/null 2>&1; echo $?)" = 1
+says plan/here-without-qemu plan $GPU --here
+says plan/here-without-qemu-libvirt plan $GPU --here --format libvirt
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
 gone usr/sbin
+says plan/here-without-libvirt plan $GPU --here --format libvirt
 
 says plan/size-no-number plan $GPU --ram lots
 says plan/size-overflow plan $GPU --ram 99999999999T
@@ -124,9 +139,12 @@ check "and so of what does not answer" test "$(plan_bars 0x2941 "$(printf '%0600
 tree two gb200_two
 says plan/two plan all --ram 64G --cpus 32
 says plan/two-libvirt plan all --format libvirt
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 10.0.2"
+says plan/two-here-of-qemu plan all --here
 put usr/sbin/virtqemud.version "virtqemud (libvirt) 11.3.0"
 says plan/two-here plan all --format libvirt --here
 gone usr/sbin
+gone usr/bin
 
 # KubeVirt: its objects, by a schema of what its API has of them.
 kubevirt_takes_it() {
@@ -153,9 +171,17 @@ tree shared gb200_three
 says plan/shared plan all
 says plan/shared-libvirt plan all --format libvirt
 check "host bridges are one for each physical SMMU" test "$(cohgpu plan all --json | jq -c '[.gpus[].host_bridge]')" = "[1,2,1]"
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 10.0.2"
+says plan/shared-here-of-qemu plan all --here
 put usr/sbin/virtqemud.version "virtqemud (libvirt) 11.3.0"
 says plan/shared-here plan all --format libvirt --here
 gone usr/sbin
+# Who plans one of them without the other hears of it.
+says plan/shared-part plan 0009:01:00.0 0008:01:00.0 --strict
+says plan/shared-part-json plan 000a:01:00.0 --json
+check "without vSMMUs nobody takes the SMMU" test "$(cohgpu plan 000a:01:00.0 --here 2>&1 | grep -c 'more GPUs')" = 0
+check "whose SMMU has no others hears nothing" test "$(cohgpu plan 0009:01:00.0 --json | jq -c .smmu_left_out)" = "[]"
+gone usr/bin
 for bdf in 0008 0009 000a; do gone sys/bus/pci/devices/$bdf:01:00.0/iommu; done
 check "host bridges are one for each GPU whose SMMU is not told" test "$(cohgpu plan all --json | jq -c '[.gpus[].host_bridge]')" = "[1,2,3]"
 tree fifteen-shared several 15 0x2342
@@ -168,10 +194,12 @@ says plan/v100 plan all
 says plan/v100-json plan all --json
 says plan/v100-libvirt plan all --format libvirt
 says plan/v100-kubevirt plan all --format kubevirt
+says plan/v100-here-without-qemu plan all --here
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 8.2.0"
 says plan/v100-new-emulator plan all --strict
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.22"
 says plan/v100-right-emulator plan all --strict
+check "of a V100's plan --here leaves nothing out" test "$(cohgpu plan all --here)" = "$(cohgpu plan all)"
 grace_gpu $GPU 0x2342 3 smmu3.1 $((95 * GIB)) $GIB
 says plan/v100-and-gh200 plan all
 tree v100-apart v100
@@ -237,6 +265,21 @@ NODES=25 check "QEMU takes the plan for three, two behind one SMMU" qemu_takes_i
 tree fifteen-shared several 15 0x2342
 for bdf in "$T"/sys/bus/pci/devices/*; do group_of "${bdf##*/}" 7 smmu3.0; done
 NODES=121 check "QEMU takes the plan for fifteen behind one SMMU" qemu_takes_it all --cpus 2 --memory 96G
+# What --here leaves of it the installed one takes as it is, but for KVM, UEFI and the GPU itself.
+qemu_takes_it_here() {
+	put usr/bin/qemu-system-aarch64.version "$(qemu-system-aarch64 --version)"
+	cohgpu plan all --here --memory 96G --cpus 2 2>/dev/null | sed '
+		s/accel=kvm,gic-version=3,ras=on/accel=tcg,gic-version=3/; s/-cpu host/-cpu max/; /-bios /d; s/-m [0-9]*M/-m 256M/; s/size=[0-9]*M/size=256M/
+		s/-device vfio-pci-nohotplug,\(id=[^,]*\),host=[^,]*,\(bus=[^,]*\),rombar=0/-device pci-testdev,\1,\2/
+		s/^qemu-system/timeout 60 qemu-system/; $s/$/ \\/' >"$WORK/qemu.sh"
+	echo "  -display none -serial none -S -monitor stdio" >>"$WORK/qemu.sh"
+	printf 'info qtree\nquit\n' | sh "$WORK/qemu.sh" >"$WORK/qemu.out" 2>&1 || { cat "$WORK/qemu.out" && return 1; }
+	[[ $(grep -c 'dev: pci-testdev' "$WORK/qemu.out") == "$1" ]] || { cat "$WORK/qemu.out" && return 1; }
+}
+tree gh200 healthy
+check "QEMU takes the plan for one that is made for it" qemu_takes_it_here 1
+tree two gb200_two
+check "QEMU takes the plan for two that is made for it" qemu_takes_it_here 2
 tree two gb200_two
 
 # libvirt 9, which is here, knows no iommufd, no nodeset, no vSMMU a bridge, and no RAS
