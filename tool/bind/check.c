@@ -8,13 +8,16 @@
 
 int check_not_used(const char *address, const char *driver, const char *action)
 {
-	bool vfio = gpu_is_vfio_driver(driver);
-	struct holder holder;
+	struct holder holders[HOLDERS];
+	size_t count = 0;
 
-	if (!driver[0] ||
-	    !(vfio ? holder_of_device(&holder, address) : holder_of_host(&holder, address)))
+	if (gpu_is_vfio_driver(driver))
+		count = holder_of_device(holders, address);
+	else if (driver[0])
+		count = holders_of_host(holders, HOLDERS, address);
+	if (!count)
 		return EXIT_OK;
-	holder_complain(&holder, address, action);
+	holders_complain(holders, count, address, action);
 	return EXIT_FAILED;
 }
 

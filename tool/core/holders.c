@@ -79,28 +79,67 @@ static bool holder_is(struct holder *holder, const char *pid, const char *const 
 	return true;
 }
 
-const char *holder_text(char buf[HOLDER_TEXT], const struct holder *holder)
+const char *holders_text(char buf[HOLDER_TEXT], const struct holder *holders, size_t count)
 {
-	snprintf(buf, HOLDER_TEXT, "%s (%s%s%s) holds %s", holder->command, holder->pid,
-		 holder->unit[0] ? ", " : "", holder->unit, holder->file);
+	const struct holder *first = &holders[0];
+	char more[32] = "";
+
+	if (count > 1)
+		snprintf(more, sizeof(more), ", and %zu more", count - 1);
+	snprintf(buf, HOLDER_TEXT, "%s (%s%s%s) holds %s%s", first->command, first->pid,
+		 first->unit[0] ? ", " : "", first->unit, first->file, more);
 	return buf;
 }
 
 /* To stop a scope is to kill what is in it: a session, a VM. */
-bool holder_is_service(const struct holder *holder)
+static bool holder_is_service(const struct holder *holder)
 {
 	return ends_with(holder->unit, ".service");
 }
 
-void holder_complain(const struct holder *holder, const char *object, const char *action)
+/* As a whole or not at all: half a name may be another's. */
+static void append(char *text, size_t size, const char *before, const char *what)
+{
+	size_t used = strlen(text);
+
+	if (used + strlen(before) + strlen(what) < size)
+		snprintf(text + used, size - used, "%s%s", used ? before : "", what);
+}
+
+static bool unit_is_new(const struct holder *holders, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (!strcmp(holders[i].unit, holders[at].unit))
+			return false;
+	return true;
+}
+
+/* What ends it: services by their names, once each, the rest by what it is. */
+void holders_fix(char *buf, size_t size, const struct holder *holders, size_t count)
+{
+	char services[128] = "", others[96] = "", one[64];
+
+	for (size_t i = 0; i < count; i++) {
+		const struct holder *h = &holders[i];
+
+		snprintf(one, sizeof(one), "%.31s (%.15s)", h->command, h->pid);
+		if (!holder_is_service(h))
+			append(others, sizeof(others), ", ", one);
+		else if (unit_is_new(holders, i))
+			append(services, sizeof(services), " ", h->unit);
+	}
+	snprintf(buf, size, "%s%s%s%s%s", services[0] ? "systemctl stop " : "", services,
+		 services[0] && others[0] ? "; " : "", others[0] ? "end " : "", others);
+}
+
+void holders_complain(const struct holder *holders, size_t count, const char *object,
+		      const char *action)
 {
 	char text[HOLDER_TEXT];
 
-	complain(object, action, "in use: %s", holder_text(text, holder));
-	if (holder_is_service(holder))
-		advise("systemctl stop %s", holder->unit);
-	else if (strncmp(holder->file, VFIO_FILES, strlen(VFIO_FILES)))
-		advise("stop nvidia-persistenced, nvidia-dcgm, nvidia-fabricmanager, nvidia-imex");
+	complain(object, action, "in use: %s", holders_text(text, holders, count));
+	holders_fix(text, sizeof(text), holders, count);
+	advise("%s", text);
 }
 
 size_t holder_list(struct holder *holders, size_t room, const char *const *files)

@@ -13,11 +13,15 @@ struct holder {
 	char unit[128]; /* systemd's, that it is part of; "" none */
 };
 
+#define HOLDERS	    8 /* of a GPU, that are named */
 #define HOLDER_TEXT 320
-/* "nvidia-persiste (813, nvidia-persistenced.service) holds /dev/nvidiactl" */
-const char *holder_text(char buf[HOLDER_TEXT], const struct holder *holder);
-/* Complains that the object is in use, and says how to end that where a service does it. */
-void holder_complain(const struct holder *holder, const char *object, const char *action);
+/* "nvidia-persiste (813, nvidia-persistenced.service) holds /dev/nvidiactl, and 2 more" */
+const char *holders_text(char buf[HOLDER_TEXT], const struct holder *holders, size_t count);
+/* How to end that: services are stopped, processes end. */
+void holders_fix(char *buf, size_t size, const struct holder *holders, size_t count);
+/* Complains that the object is in use, with both. */
+void holders_complain(const struct holder *holders, size_t count, const char *object,
+		      const char *action);
 
 /*
  * A process that holds one of the files: each a path, or its beginning where it ends with '*';
@@ -34,7 +38,6 @@ bool holder_of_device(struct holder *holder, const char *address);
  */
 size_t holders_of_host(struct holder *holders, size_t room, const char *address);
 bool holder_of_host(struct holder *holder, const char *address);
-bool holder_is_service(const struct holder *holder);
 bool holder_sees_all(void);
 
 #endif

@@ -23,7 +23,6 @@
 #include "plan/plan.h"
 
 #define HOST_MEMORY "System RAM (NVIDIA)"
-#define HOLDERS	    8		 /* of a GPU, that are named */
 #define KVM_REFUSES 617		 /* the release since which KVM maps no such memory uncached */
 #define CAP_LOCK    (1ULL << 14) /* CAP_IPC_LOCK */
 
@@ -74,41 +73,6 @@ void check_memory_offline(struct finding *f, const struct patient *p)
 		finding(f, VERDICT_PASS, "none of it is the host's");
 }
 
-/* As a whole or not at all: half a name may be another's. */
-static void append(char *text, size_t size, const char *before, const char *what)
-{
-	size_t used = strlen(text);
-
-	if (used + strlen(before) + strlen(what) < size)
-		snprintf(text + used, size - used, "%s%s", used ? before : "", what);
-}
-
-static bool unit_is_new(const struct holder *holders, size_t at)
-{
-	for (size_t i = 0; i < at; i++)
-		if (!strcmp(holders[i].unit, holders[at].unit))
-			return false;
-	return true;
-}
-
-/* What ends it: services by their names, once each, the rest by what it is. */
-static void name_holders(struct finding *f, const struct holder *holders, size_t count)
-{
-	char services[128] = "", others[96] = "", one[64];
-
-	for (size_t i = 0; i < count; i++) {
-		const struct holder *h = &holders[i];
-
-		snprintf(one, sizeof(one), "%.31s (%.15s)", h->command, h->pid);
-		if (!holder_is_service(h))
-			append(others, sizeof(others), ", ", one);
-		else if (unit_is_new(holders, i))
-			append(services, sizeof(services), " ", h->unit);
-	}
-	snprintf(f->fix, sizeof(f->fix), "%s%s%s%s%s", services[0] ? "systemctl stop " : "",
-		 services, services[0] && others[0] ? "; " : "", others[0] ? "end " : "", others);
-}
-
 void check_gpu_unused(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	struct holder holders[HOLDERS];
@@ -116,17 +80,14 @@ void check_gpu_unused(struct finding *f, const struct gpu *gpu, const struct pat
 	char text[HOLDER_TEXT];
 
 	(void)p;
-	if (count > 1)
-		finding(f, VERDICT_FAIL, "%.220s, and %zu more", holder_text(text, &holders[0]),
-			count - 1);
-	else if (count)
-		finding(f, VERDICT_FAIL, "%.250s", holder_text(text, &holders[0]));
-	if (count)
-		name_holders(f, holders, count);
-	else if (!holder_sees_all())
+	if (count) {
+		finding(f, VERDICT_FAIL, "%.250s", holders_text(text, holders, count));
+		holders_fix(f->fix, sizeof(f->fix), holders, count);
+	} else if (!holder_sees_all()) {
 		finding(f, VERDICT_SKIP, "only root sees what others have open");
-	else
+	} else {
 		finding(f, VERDICT_PASS, "no process has it open");
+	}
 }
 
 /* The limit of a process, or unlimited where it may ignore it. */

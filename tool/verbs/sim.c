@@ -229,7 +229,7 @@ static int remove_one(const char *name, struct json_object *gpus)
 	int status = EXIT_OK;
 
 	if (address[0] && holder_of_device(&holder, address)) {
-		holder_complain(&holder, name, "remove");
+		holders_complain(&holder, 1, name, "remove");
 		status = EXIT_FAILED;
 	}
 	if (!status && json_object_get_boolean(out_get(one, "enabled")))

@@ -17,7 +17,8 @@ static void add_holder(char *why, size_t size, const struct gpu *gpu)
 
 	if (gpu->driver[0] && !gpu_is_vfio_driver(gpu->driver) &&
 	    holder_of_host(&holder, gpu->address))
-		snprintf(why + strlen(why), size - strlen(why), "; %s", holder_text(text, &holder));
+		snprintf(why + strlen(why), size - strlen(why), "; %s",
+			 holders_text(text, &holder, 1));
 }
 
 static struct json_object *status_of(const struct gpu *gpu, int *worst, bool strict)

@@ -212,7 +212,7 @@ static int check_unused(const struct client *c)
 
 	if (!holder_of_device(&holder, c->address))
 		return EXIT_OK;
-	holder_complain(&holder, c->address, "open");
+	holders_complain(&holder, 1, c->address, "open");
 	advise("a device is one program's at a time, and to open it is to reset it");
 	return EXIT_FAILED;
 }

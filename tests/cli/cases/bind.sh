@@ -261,12 +261,18 @@ held_by_service() {
 	held
 	unit 813 system.slice/nvidia-persistenced.service
 }
+held_by_both() {
+	held_by_service
+	process 816 python3 /dev/nvidia-uvm
+	unit 816 user.slice/user-1000.slice/session-3.scope
+}
 held_in_session() {
 	held
 	put proc/813/cgroup "12:cpu:/odd.service
 1:name=systemd:/user.slice/user-0.slice/user@0.service/session-3.scope/deeper"
 }
 refuses held-by-service held_by_service bind $GPU
+refuses held-by-both held_by_both bind $GPU
 refuses held-in-session held_in_session bind $GPU
 vm_in_scope() {
 	in_a_vm
