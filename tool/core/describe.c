@@ -6,6 +6,7 @@
 #include "core/gpu.h"
 #include "core/out.h"
 #include "core/sys.h"
+#include "core/text.h"
 
 #define FLAG_IO	      0x100
 #define FLAG_PREFETCH 0x2000
@@ -17,18 +18,13 @@ static const char *const describe_sources[] = {
 	[GPU_MEMORY_FIRMWARE] = "firmware",
 };
 
-static const char *or_null(const char *text)
-{
-	return text[0] ? text : NULL;
-}
-
 static struct json_object *describe_memory(const struct gpu *gpu)
 {
 	const struct gpu_memory *m = &gpu->memory;
 	struct json_object *memory = json_object_new_object();
 
 	out_text(memory, "source", describe_sources[m->source]);
-	out_text(memory, "state", or_null(m->state));
+	out_text(memory, "state", text_or_null(m->state));
 	/* A V100's is not waited for. */
 	out_text(memory, "ready", gpu->model->family == GPU_NVLINK2 ? NULL : m->ready);
 	if (m->source == GPU_MEMORY_UNKNOWN)
@@ -103,16 +99,16 @@ struct json_object *gpu_describe(const struct gpu *gpu)
 	out_text(object, "address", gpu->address);
 	out_text(object, "id", id);
 	out_text(object, "name", gpu->name);
-	out_text(object, "driver", or_null(gpu->driver));
-	out_text(object, "best_driver", or_null(gpu->best_driver));
-	out_text(object, "best_module", or_null(gpu->best_module));
+	out_text(object, "driver", text_or_null(gpu->driver));
+	out_text(object, "best_driver", text_or_null(gpu->best_driver));
+	out_text(object, "best_module", text_or_null(gpu->best_module));
 	out_object(object, "iommu_group", gpu->group < 0 ? NULL : json_object_new_int(gpu->group));
-	out_text(object, "iommu_type", or_null(gpu->group_type));
+	out_text(object, "iommu_type", text_or_null(gpu->group_type));
 	describe_group(object, gpu);
-	out_text(object, "iommu", or_null(gpu->iommu));
+	out_text(object, "iommu", text_or_null(gpu->iommu));
 	out_object(object, "numa_node",
 		   gpu->numa_node < 0 ? NULL : json_object_new_int(gpu->numa_node));
-	out_text(object, "power_state", or_null(gpu->power_state));
+	out_text(object, "power_state", text_or_null(gpu->power_state));
 	describe_bars(object, gpu);
 	out_object(object, "memory", describe_memory(gpu));
 	out_number(object, "links", gpu->links);
@@ -121,6 +117,6 @@ struct json_object *gpu_describe(const struct gpu *gpu)
 		json_object_array_add(bridges, out_string(gpu->bridge[i]));
 	out_bool(object, "ok", fit != FIT_FAILED);
 	out_text(object, "status", gpu_fit_word(fit));
-	out_text(object, "trouble", or_null(why));
+	out_text(object, "trouble", text_or_null(why));
 	return object;
 }

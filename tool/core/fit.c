@@ -8,23 +8,10 @@
 /* VFIO gives a group as a whole, and a V100's links with it, or opens nothing. */
 static const char *fit_group_trouble(const struct gpu *gpu, char *why, size_t size)
 {
-	struct group_member other;
-	const char *apart;
-
 	if (gpu->group < 0)
 		snprintf(why, size, "in no IOMMU group: no guest can have it");
-	else if (gpu_group_held(gpu, &other))
-		snprintf(why, size, "group %d has also %s, which the host uses, with %s",
-			 gpu->group, other.address, other.driver);
-	else if (gpu_bridge_held(gpu, &other))
-		snprintf(why, size,
-			 other.driver[0] ? "the host uses its bridge %s, with %s"
-					 : "its bridge %s has no driver",
-			 other.address, other.driver);
-	else if ((apart = gpu_bridge_apart(gpu)))
-		snprintf(why, size, "its bridge %s is not in its IOMMU group %d", apart,
-			 gpu->group);
-	else
+	else if (!group_trouble(gpu, why, size) && !bridge_trouble(gpu, why, size) &&
+		 !bridge_apart_trouble(gpu, why, size))
 		return NULL;
 	return why;
 }

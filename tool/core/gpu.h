@@ -149,6 +149,11 @@ bool gpu_bridge_held(const struct gpu *gpu, struct group_member *member);
 /* Its first bridge that is not in its group; NULL: none. */
 const char *gpu_bridge_apart(const struct gpu *gpu);
 
+/* What of that is in the way, in words; false: nothing. */
+bool group_trouble(const struct gpu *gpu, char *why, size_t size);
+bool bridge_trouble(const struct gpu *gpu, char *why, size_t size);
+bool bridge_apart_trouble(const struct gpu *gpu, char *why, size_t size);
+
 /* describe.c */
 struct json_object;
 struct json_object *gpu_describe(const struct gpu *gpu);

@@ -97,3 +97,44 @@ const char *gpu_bridge_apart(const struct gpu *gpu)
 			return gpu->bridge[i];
 	return NULL;
 }
+
+bool group_trouble(const struct gpu *gpu, char *why, size_t size)
+{
+	struct group_member other;
+
+	if (!gpu_group_held(gpu, &other))
+		return false;
+	snprintf(why, size, "group %d has also %s, which the host uses, with %s", gpu->group,
+		 other.address, other.driver);
+	return true;
+}
+
+bool bridge_trouble(const struct gpu *gpu, char *why, size_t size)
+{
+	struct group_member bridge;
+
+	if (!gpu_bridge_held(gpu, &bridge))
+		return false;
+	if (bridge.driver[0])
+		snprintf(why, size, "the host uses its bridge %s, with %s", bridge.address,
+			 bridge.driver);
+	else
+		snprintf(why, size, "its bridge %s has no driver", bridge.address);
+	return true;
+}
+
+bool bridge_apart_trouble(const struct gpu *gpu, char *why, size_t size)
+{
+	const char *apart = gpu_bridge_apart(gpu);
+	int group = apart ? group_of(apart) : -1;
+
+	if (!apart)
+		return false;
+	if (group < 0)
+		snprintf(why, size, "its bridge %s is in no group, the GPU in group %d", apart,
+			 gpu->group);
+	else
+		snprintf(why, size, "its bridge %s is in group %d, the GPU in group %d", apart,
+			 group, gpu->group);
+	return true;
+}

@@ -19,4 +19,10 @@ static inline const char *plural(unsigned long long count)
 	return count == 1 ? "" : "s";
 }
 
+/* NULL for "", as JSON has it. */
+static inline const char *text_or_null(const char *text)
+{
+	return text[0] ? text : NULL;
+}
+
 #endif

@@ -144,14 +144,13 @@ void check_iommu(struct finding *f, const struct gpu *gpu, const struct patient 
 /* Of the GPU's bridges there is a check of their own. */
 void check_iommu_group(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
-	struct group_member other;
+	char why[192];
 
 	(void)p;
 	if (gpu->group < 0)
 		finding(f, VERDICT_SKIP, "in no IOMMU group");
-	else if (gpu_group_held(gpu, &other))
-		finding(f, VERDICT_FAIL, "group %d has also %s, which the host uses, with %s",
-			gpu->group, other.address, other.driver);
+	else if (group_trouble(gpu, why, sizeof(why)))
+		finding(f, VERDICT_FAIL, "%s", why);
 	else
 		finding(f, VERDICT_PASS, "nothing in it that the host uses");
 }

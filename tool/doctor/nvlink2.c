@@ -70,37 +70,29 @@ void check_bridge_functions(struct finding *f, const struct gpu *gpu, const stru
 void check_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	bool given = gpu_is_vfio_driver(gpu->driver);
-	struct group_member bridge;
+	char why[192];
 
 	(void)p;
 	if (!gpu->bridges)
 		finding(f, VERDICT_SKIP, "none is a PCI function");
-	else if (!gpu_bridge_held(gpu, &bridge))
+	else if (bridge_trouble(gpu, why, sizeof(why)))
+		finding(f, given ? VERDICT_FAIL : VERDICT_WARN, "%s", why);
+	else
 		finding(f, VERDICT_PASS, "%d, %s", gpu->bridges,
 			given ? "all of them VFIO's" : "all free");
-	else if (bridge.driver[0])
-		finding(f, given ? VERDICT_FAIL : VERDICT_WARN, "the host uses %s, with %s",
-			bridge.address, bridge.driver);
-	else
-		finding(f, VERDICT_FAIL, "%s has no driver", bridge.address);
 }
 
 /* QEMU gives the guest a group's registers with the group's host bridge. */
 void check_bridge_group(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
-	const char *apart = gpu_bridge_apart(gpu);
-	int group = apart ? group_of(apart) : -1;
+	char why[192];
 
 	(void)p;
 	if (gpu->group < 0 || !gpu->bridges)
 		finding(f, VERDICT_SKIP,
 			gpu->bridges ? "in no IOMMU group" : "none is a PCI function");
-	else if (!apart)
-		finding(f, VERDICT_PASS, "%d, all in group %d", gpu->bridges, gpu->group);
-	else if (group < 0)
-		finding(f, VERDICT_FAIL, "%s is in no group, the GPU in group %d", apart,
-			gpu->group);
+	else if (bridge_apart_trouble(gpu, why, sizeof(why)))
+		finding(f, VERDICT_FAIL, "%s", why);
 	else
-		finding(f, VERDICT_FAIL, "%s is in group %d, the GPU in group %d", apart, group,
-			gpu->group);
+		finding(f, VERDICT_PASS, "%d, all in group %d", gpu->bridges, gpu->group);
 }

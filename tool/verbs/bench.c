@@ -305,20 +305,6 @@ static void measure_window(struct json_object *results, struct bench_window *w, 
 }
 
 /* What of a device shows GPU memory. */
-static const char *window_name(const struct client_region *r, enum gpu_family family)
-{
-	bool cut = r->flags & VFIO_REGION_INFO_FLAG_CAPS && r->areas;
-
-	if (family == GPU_GRACE && cut && r->index == VFIO_PCI_BAR4_REGION_INDEX)
-		return "usemem";
-	if (family == GPU_GRACE && cut && r->index == VFIO_PCI_BAR2_REGION_INDEX)
-		return "resmem";
-	if (family == GPU_NVLINK2 && r->areas && r->subtype == UAPI_NVLINK2_RAM &&
-	    (r->type & VFIO_REGION_TYPE_PCI_VENDOR_MASK) == UAPI_VENDOR_NVIDIA)
-		return "GPU memory";
-	return NULL;
-}
-
 static unsigned int find_windows(struct bench_window *windows, const struct client *c,
 				 enum gpu_family family, uint64_t size)
 {
@@ -326,12 +312,13 @@ static unsigned int find_windows(struct bench_window *windows, const struct clie
 
 	for (unsigned int i = 0; i < c->regions; i++) {
 		const struct client_region *r = &c->region[i];
-		const char *name = window_name(r, family);
+		enum client_content content = client_content(r, family);
 		struct bench_window *w = &windows[count];
 
-		if (!name)
+		if (content == CLIENT_OTHER || content == CLIENT_ATSD || !r->areas)
 			continue;
-		*w = (struct bench_window){.client = c, .region = r, .name = name};
+		*w = (struct bench_window){
+			.client = c, .region = r, .name = client_content_name(content)};
 		w->whole = r->area[0].size;
 		w->size = size < w->whole ? size : w->whole;
 		count++;

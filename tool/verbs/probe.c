@@ -137,22 +137,6 @@ static int describe_config(struct json_object *function, const struct client *c)
 	return EXIT_OK;
 }
 
-static const char *region_shows(const struct client_region *r, enum gpu_family family)
-{
-	bool window = family == GPU_GRACE && r->flags & VFIO_REGION_INFO_FLAG_CAPS && r->areas;
-	uint32_t vendor = r->type & VFIO_REGION_TYPE_PCI_VENDOR_MASK;
-
-	if (window && r->index == VFIO_PCI_BAR4_REGION_INDEX)
-		return "usemem";
-	if (window && r->index == VFIO_PCI_BAR2_REGION_INDEX)
-		return "resmem";
-	if (vendor == UAPI_VENDOR_NVIDIA && r->subtype == UAPI_NVLINK2_RAM)
-		return "GPU memory";
-	if (vendor == UAPI_VENDOR_IBM && r->subtype == UAPI_NVLINK2_ATSD)
-		return "ATSD registers";
-	return NULL;
-}
-
 static void describe_region(struct json_object *regions, const struct client_region *r,
 			    enum gpu_family family)
 {
@@ -187,7 +171,7 @@ static void describe_region(struct json_object *regions, const struct client_reg
 	}
 	out_object(one, "mappable", r->areas ? json_object_new_uint64(mapped) : NULL);
 	out_text(one, "vendor_type", r->type ? type : NULL);
-	out_text(one, "shows", region_shows(r, family));
+	out_text(one, "shows", client_content_name(client_content(r, family)));
 	out_object(one, "nvlink_target", r->has_target ? json_object_new_uint64(r->target) : NULL);
 	out_object(one, "nvlink_speed", r->speed ? json_object_new_uint64(r->speed) : NULL);
 	json_object_array_add(regions, one);

@@ -259,6 +259,34 @@ void client_close(struct client *c)
 	c->device = c->group = c->container = -1;
 }
 
+enum client_content client_content(const struct client_region *r, enum gpu_family family)
+{
+	bool window = family == GPU_GRACE && r->flags & VFIO_REGION_INFO_FLAG_CAPS && r->areas;
+	uint32_t vendor = r->type & VFIO_REGION_TYPE_PCI_VENDOR_MASK;
+
+	if (window && r->index == VFIO_PCI_BAR4_REGION_INDEX)
+		return CLIENT_USEMEM;
+	if (window && r->index == VFIO_PCI_BAR2_REGION_INDEX)
+		return CLIENT_RESMEM;
+	if (vendor == UAPI_VENDOR_NVIDIA && r->subtype == UAPI_NVLINK2_RAM)
+		return CLIENT_RAM;
+	if (vendor == UAPI_VENDOR_IBM && r->subtype == UAPI_NVLINK2_ATSD)
+		return CLIENT_ATSD;
+	return CLIENT_OTHER;
+}
+
+const char *client_content_name(enum client_content content)
+{
+	static const char *const names[] = {
+		[CLIENT_USEMEM] = "usemem",
+		[CLIENT_RESMEM] = "resmem",
+		[CLIENT_RAM] = "GPU memory",
+		[CLIENT_ATSD] = "ATSD registers",
+	};
+
+	return names[content];
+}
+
 unsigned int client_irqs(const struct client *c, uint32_t index)
 {
 	struct vfio_irq_info info = {.argsz = sizeof(info), .index = index};

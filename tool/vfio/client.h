@@ -31,6 +31,14 @@ struct client_region {
 	uint32_t speed;	 /* NVLink2, of a bridge's link; 0: not told */
 };
 
+enum client_content {
+	CLIENT_OTHER,
+	CLIENT_USEMEM,
+	CLIENT_RESMEM,
+	CLIENT_RAM,  /* a V100's memory */
+	CLIENT_ATSD, /* a bridge's registers */
+};
+
 struct client {
 	char address[GPU_ADDRESS];
 	const char *by;		      /* "iommufd" or "group" */
@@ -50,6 +58,9 @@ struct client {
 int client_open(struct client *c, const char *address, int group, const char *by);
 void client_close(struct client *c);
 
+/* What a region shows, of a GPU or of a bridge; its name: NULL for CLIENT_OTHER. */
+enum client_content client_content(const struct client_region *r, enum gpu_family family);
+const char *client_content_name(enum client_content content);
 /* Of an interrupt index; 0 where there is none. */
 unsigned int client_irqs(const struct client *c, uint32_t index);
 /* Does the device have this one of VFIO_DEVICE_FEATURE's, in the direction of flags? */

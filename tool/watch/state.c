@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/sys.h"
+#include "core/text.h"
 #include "watch/watch.h"
 
 #define DEVICES "/sys/bus/pci/devices"
@@ -117,16 +118,11 @@ void watch_count(struct watch *w, const char *address, enum watch_event event)
 	g->poisoned += event == EVENT_POISON;
 }
 
-static const char *or_null(const char *text)
-{
-	return text[0] ? text : NULL;
-}
-
 static void tell_text(struct watch *w, const char *address, enum watch_event event,
 		      const char *from, const char *to)
 {
 	if (strcmp(from, to))
-		w->tell(w, address, event, or_null(from), or_null(to));
+		w->tell(w, address, event, text_or_null(from), text_or_null(to));
 }
 
 static void tell_number(struct watch *w, const char *address, enum watch_event event, uint64_t from,
