@@ -57,3 +57,24 @@ every_check_spoilt() {
 	done
 	[[ ${#CHECKS[@]} -ge $1 && $bad == 0 ]]
 }
+
+# symbols WORD...: of the kernel, those and some others.
+symbols() {
+	put proc/kallsyms "$(printf '0000000000000000 %s\n' "T _stext" "$@" "t pnv_npu2_init	[npu]")"
+}
+
+# A POWER9 with a V100 against which doctor has nothing.
+healthy_v100() {
+	v100
+	config NODES_SHIFT=8 MEMORY_FAILURE=y PPC_64K_PAGES=y
+	put proc/sys/kernel/arch ppc64le
+	put proc/iomem "00000000-ffffffff : System RAM"
+	put sys/devices/system/node/has_cpu 0,8
+	modules nvlink2-vfio-pci
+	module lib/modules/$RELEASE/updates/dkms/nvlink2-vfio-pci.ko $RELEASE
+	limits self unlimited
+	process 812 bash /dev/null
+	driver_of 0006:00:00.0 vfio-pci
+	driver_of 0006:00:00.1 vfio-pci
+	symbols "T pnv_npu2_map_lpar_dev" "T pnv_npu2_unmap_lpar_dev"
+}

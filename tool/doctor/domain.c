@@ -14,20 +14,78 @@
 
 #define ONE_CPU 1
 
+/* The controller above it, as long as that is no host bridge; DOMAIN_BRIDGES else. */
+static uint64_t above(const struct domain *domain, uint64_t bus)
+{
+	return domain->parent[bus] < DOMAIN_BRIDGES ? domain->parent[bus] : DOMAIN_BRIDGES;
+}
+
+/* The host bridge that a GPU is under. */
+static uint64_t host_bridge(const struct domain *domain, uint64_t bus)
+{
+	for (int depth = 0; bus < DOMAIN_BRIDGES && depth < DOMAIN_BRIDGES; depth++) {
+		if (above(domain, bus) == DOMAIN_BRIDGES)
+			return bus;
+		bus = above(domain, bus);
+	}
+	return DOMAIN_BRIDGES;
+}
+
+/* The port of a host bridge that a GPU is behind, be it with a switch between; 0: it is not told. */
+static uint64_t root_port(const struct domain *domain, const char *address)
+{
+	const struct domain_gpu *d = domain_find(domain, address);
+	uint64_t bus = d->has_place ? d->bus : 0, host = host_bridge(domain, bus);
+
+	if (host == DOMAIN_BRIDGES || bus == host)
+		return 0;
+	while (above(domain, bus) != host)
+		bus = above(domain, bus);
+	return bus;
+}
+
+/* Room for all GPUs behind a root port, of which a switch makes several. */
+static uint64_t room_behind(const struct domain *domain, const struct plan *plan, uint64_t port)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < plan->count; i++)
+		if (root_port(domain, plan->gpu[i].gpu->address) == port)
+			sum += plan->gpu[i].port;
+	return gpu_bar_size(sum);
+}
+
+/* Of GPUs behind one port the first one speaks for all. */
+static uint64_t room_of(const struct domain *domain, const struct plan *plan, size_t gpu)
+{
+	uint64_t port = root_port(domain, plan->gpu[gpu].gpu->address);
+
+	for (size_t i = 0; port && i < gpu; i++)
+		if (root_port(domain, plan->gpu[i].gpu->address) == port)
+			return 0;
+	return port ? room_behind(domain, plan, port) : plan->gpu[gpu].port;
+}
+
 /* The figures of cohgpu plan for this domain; false, with the finding, without sizes. */
 static bool domain_plan(struct plan *plan, struct finding *f, const struct patient *p)
 {
+	uint64_t needed = PLAN_REST;
+
 	for (size_t i = 0; i < p->gpus->count; i++)
 		if (!p->gpus->gpu[i].memory.usemem) {
 			finding(f, VERDICT_SKIP, "%s: the size of its memory is not known",
 				p->gpus->gpu[i].address);
 			return false;
 		}
-	if (!plan_make(plan, p->gpus, 0, p->domain->memory, ONE_CPU))
-		return true;
-	plan_free(plan);
-	finding(f, VERDICT_SKIP, "its needs cannot be computed");
-	return false;
+	if (plan_make(plan, p->gpus, 0, p->domain->memory, ONE_CPU)) {
+		plan_free(plan);
+		finding(f, VERDICT_SKIP, "its needs cannot be computed");
+		return false;
+	}
+	for (size_t i = 0; i < plan->count; i++)
+		needed += room_of(p->domain, plan, i);
+	plan_fit(plan, needed);
+	return true;
 }
 
 void check_domain_driver(struct finding *f, const struct gpu *gpu, const struct patient *p)
@@ -133,17 +191,6 @@ void check_domain_initiators(struct finding *f, const struct gpu *gpu, const str
 		plural(count));
 }
 
-/* The host bridge that a GPU is under. */
-static uint64_t host_bridge(const struct domain *domain, uint64_t bus)
-{
-	for (int depth = 0; bus < DOMAIN_BRIDGES && depth < DOMAIN_BRIDGES; depth++) {
-		if (domain->parent[bus] == DOMAIN_BRIDGES)
-			return bus;
-		bus = domain->parent[bus];
-	}
-	return DOMAIN_BRIDGES;
-}
-
 /* Whether they are behind one physical SMMU: 1, 0, or -1 when the host does not tell. */
 static int same_smmu(const struct gpu *gpu, const char *address)
 {
@@ -195,20 +242,6 @@ void check_domain_vsmmu(struct finding *f, const struct gpu *gpu, const struct p
 	}
 }
 
-/* The most that a port above a GPU reserves. */
-static uint64_t reserved(const struct domain *domain, uint64_t bus)
-{
-	uint64_t most = 0;
-
-	for (int depth = 0; bus < DOMAIN_BRIDGES && depth < DOMAIN_BRIDGES; depth++) {
-		if (domain->parent[bus] == DOMAIN_BRIDGES)
-			break;
-		most = domain->reserve[bus] > most ? domain->reserve[bus] : most;
-		bus = domain->parent[bus];
-	}
-	return most;
-}
-
 /*
  * Of a host bridge beside the machine's own the firmware takes just what is behind it, and Linux on
  * arm64, which lays out such a one anew, wants more for the GPU's large BARs.
@@ -216,7 +249,7 @@ static uint64_t reserved(const struct domain *domain, uint64_t bus)
 void check_domain_reserve(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	const struct domain_gpu *d = domain_find(p->domain, gpu->address);
-	uint64_t bridge = d->has_place ? host_bridge(p->domain, d->bus) : 0, has, wanted = 0;
+	uint64_t bridge = d->has_place ? host_bridge(p->domain, d->bus) : 0, port, has, wanted;
 	struct plan plan;
 	char a[32], b[32];
 
@@ -224,7 +257,8 @@ void check_domain_reserve(struct finding *f, const struct gpu *gpu, const struct
 		finding(f, VERDICT_SKIP, "behind the machine's own host bridge, which has room");
 		return;
 	}
-	has = reserved(p->domain, d->bus);
+	port = root_port(p->domain, gpu->address);
+	has = port ? p->domain->reserve[port] : 0;
 	if (!has) {
 		finding(f, VERDICT_WARN, "no port under controller %u has a pref64-reserve",
 			(unsigned int)bridge);
@@ -232,9 +266,7 @@ void check_domain_reserve(struct finding *f, const struct gpu *gpu, const struct
 	}
 	if (!domain_plan(&plan, f, p))
 		return;
-	for (size_t i = 0; i < plan.count; i++)
-		if (plan.gpu[i].gpu == gpu)
-			wanted = plan.gpu[i].port;
+	wanted = room_behind(p->domain, &plan, port);
 	if (has < wanted)
 		finding(f, VERDICT_WARN, "pref64-reserve of %s, but the BARs need %s",
 			out_size(a, has), out_size(b, wanted));

@@ -30,8 +30,10 @@ struct domain {
 	bool ras;
 	bool no_mmap; /* of some device; by means that are QEMU's, not libvirt's */
 	bool has_cell[DOMAIN_NODES];
-	uint64_t cell[DOMAIN_NODES];	  /* memory */
-	uint64_t parent[DOMAIN_BRIDGES];  /* bus that a controller sits on, by its index */
+	uint64_t cell[DOMAIN_NODES]; /* memory */
+	/* By a controller's index, the bus that it sits on; DOMAIN_BRIDGES: it is a host bridge. */
+	uint64_t parent[DOMAIN_BRIDGES];
+	bool port[DOMAIN_BRIDGES];	  /* a root port, which a switch's ports are not */
 	bool accelerated[DOMAIN_BRIDGES]; /* controllers with a vSMMU that uses the real one */
 	uint64_t reserve[DOMAIN_BRIDGES]; /* room that a port asks firmware for; 0: none */
 	char alias[DOMAIN_BRIDGES][DOMAIN_ALIAS];

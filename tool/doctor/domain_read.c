@@ -115,6 +115,18 @@ static void read_hostdev(struct domain *domain, const xmlNode *node)
 	domain->count++;
 }
 
+/* All other models are bridges from PCI to PCI: ports, a switch's too, and old ones. */
+static bool is_host_bridge(const xmlNode *controller)
+{
+	static const char *const models[] = {"", "pcie-root", "pci-root", "pcie-expander-bus",
+					     "pci-expander-bus"};
+
+	for (size_t i = 0; i < sizeof(models) / sizeof(*models); i++)
+		if (attribute_is(controller, "model", models[i]))
+			return true;
+	return false;
+}
+
 static void read_controller(struct domain *domain, const xmlNode *node)
 {
 	uint64_t index = attribute_number(node, "index", DOMAIN_BRIDGES), bus;
@@ -123,9 +135,10 @@ static void read_controller(struct domain *domain, const xmlNode *node)
 		return;
 	bus = attribute_number(child(node, "address"), "bus", DOMAIN_BRIDGES);
 	attribute(child(node, "alias"), "name", domain->alias[index], DOMAIN_ALIAS);
-	/* A host bridge is where the search for a vSMMU ends. libvirt puts ports at the first. */
-	if (attribute_is(node, "model", PORT))
+	/* A host bridge is where the search for a vSMMU ends. libvirt puts the rest at the first. */
+	if (index && !is_host_bridge(node))
 		domain->parent[index] = bus < DOMAIN_BRIDGES ? bus : 0;
+	domain->port[index] = attribute_is(node, "model", PORT);
 	if (!index)
 		domain->window = content_size(child(node, "pcihole64"));
 }
@@ -198,7 +211,7 @@ static void read_property(struct domain *domain, const char *device, const char 
 		domain->no_mmap |= is_on(value);
 	} else if (!strcmp(name, RESERVE)) {
 		for (size_t i = 0; i < DOMAIN_BRIDGES; i++)
-			if (i == controller || (!*device && domain->parent[i] < DOMAIN_BRIDGES))
+			if (domain->port[i] && (i == controller || !*device))
 				domain->reserve[i] = size_in(value, "b");
 	}
 }

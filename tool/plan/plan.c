@@ -139,10 +139,24 @@ static void plan_host(struct plan *plan, size_t gpu)
 		one->host = ++plan->hosts;
 }
 
+void plan_fit(struct plan *plan, uint64_t needed)
+{
+	uint64_t top;
+
+	plan->needed = needed;
+	plan->window = gpu_bar_size(needed);
+	if (plan->window < PLAN_MIN_WINDOW)
+		plan->window = PLAN_MIN_WINDOW;
+	top = window_end(plan);
+	plan->bits = 0;
+	while (plan->bits < PLAN_MOST_BITS && 1ULL << plan->bits < top)
+		plan->bits++;
+}
+
 int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint64_t ram,
 	      unsigned int cpus)
 {
-	uint64_t top;
+	uint64_t needed = PLAN_REST;
 	int status;
 
 	memset(plan, 0, sizeof(*plan));
@@ -173,7 +187,6 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 		complain("GPUs", "plan", "no more than %d in one VM", PLAN_MOST);
 		return EXIT_USAGE;
 	}
-	plan->needed = PLAN_REST;
 	for (size_t i = 0; i < set->count; i++) {
 		struct plan_gpu *one = &plan->gpu[i];
 
@@ -183,14 +196,9 @@ int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint
 		if (status)
 			return status;
 		one->port = port_window(one);
-		plan->needed += one->port;
+		needed += one->port;
 	}
-	plan->window = gpu_bar_size(plan->needed);
-	if (plan->window < PLAN_MIN_WINDOW)
-		plan->window = PLAN_MIN_WINDOW;
-	top = window_end(plan);
-	while (plan->bits < PLAN_MOST_BITS && 1ULL << plan->bits < top)
-		plan->bits++;
+	plan_fit(plan, needed);
 	return EXIT_OK;
 }
 

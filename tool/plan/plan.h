@@ -61,6 +61,8 @@ struct plan {
 int plan_make(struct plan *plan, const struct gpu_set *set, uint64_t total, uint64_t ram,
 	      unsigned int cpus);
 void plan_free(struct plan *plan);
+/* The window that so much takes, and the bits of address that this takes. */
+void plan_fit(struct plan *plan, uint64_t needed);
 /* As size_in() takes them, bare ones in bytes; 0 when it is none, or no memory's. */
 uint64_t plan_size(const char *text);
 #define PLAN_SIZES "no size from 1M to below 16T (like 16G)"
