@@ -96,8 +96,8 @@ static void config_set(int fd, unsigned int off, uint64_t value, size_t bytes)
 	EQ(pwrite(fd, &value, bytes, off), bytes, "config space at 0x%x", off);
 }
 
-/* A BAR as the guest's user space gets it: memory enabled, the sysfs file mapped. */
-static volatile uint64_t *map(const struct inner_gpu *g, int bar, uint64_t bytes)
+/* Part of a BAR as the guest's user space gets it: memory enabled, the sysfs file mapped. */
+static volatile uint64_t *map_at(const struct inner_gpu *g, int bar, uint64_t off, uint64_t bytes)
 {
 	char path[256], file[16];
 	void *p;
@@ -108,10 +108,16 @@ static volatile uint64_t *map(const struct inner_gpu *g, int bar, uint64_t bytes
 	pci_path(path, sizeof(path), g->bdf, file);
 	fd = open(path, O_RDWR | O_CLOEXEC);
 	OK(fd >= 0, "%s: %s", path, strerror(errno));
-	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	OK(p != MAP_FAILED, "%s: mmap of 0x%" PRIx64 ": %s", path, bytes, strerror(errno));
+	p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)off);
+	OK(p != MAP_FAILED, "%s: mmap of 0x%" PRIx64 " at 0x%" PRIx64 ": %s", path, bytes, off,
+	   strerror(errno));
 	close(fd);
 	return p;
+}
+
+static volatile uint64_t *map(const struct inner_gpu *g, int bar, uint64_t bytes)
+{
+	return map_at(g, bar, 0, bytes);
 }
 
 static uint64_t place(uint64_t length, int i)
@@ -360,6 +366,66 @@ static void nothing_left(void)
 	}
 }
 
+/* What the simulator clears of a memory that is too large for all of it (docs/simulator.md). */
+static uint64_t cleared_place(uint64_t length, int i)
+{
+	const uint64_t places[PLACES] = {0, 16 * MiB - HOST_CHUNK, length - GiB,
+					 length - HOST_CHUNK};
+
+	return places[i];
+}
+
+/* A window so large that mapping all of it takes a guest more memory than it has. */
+static void parts(void)
+{
+	for (int i = 0; i < count; i++) {
+		for (int k = 0; k < PLACES; k++) {
+			uint64_t off = cleared_place(gpus[i].usemem, k);
+			volatile uint64_t *p = map_at(&gpus[i], 4, off, HOST_CHUNK);
+
+			host_fill(p, 0, SEED(off));
+			host_ok("same", i, off, HOST_CHUNK, SEED(off));
+			host_ok("fill", i, off, HOST_CHUNK, ~SEED(off));
+			host_expect(p, 0, ~SEED(off), "written by the device");
+		}
+		host_tell("BAR4 in parts; from +0 to +0x%" PRIx64
+			  " guest and device see the same bytes",
+			  gpus[i].usemem - 1);
+	}
+}
+
+static void parts_past_end(void)
+{
+	for (int i = 0; i < count; i++) {
+		const uint64_t size = bar_want(&gpus[i], 4),
+			       at[] = {gpus[i].usemem, size - HOST_CHUNK};
+
+		for (size_t k = 0; k < ARRAY_LEN(at); k++) {
+			volatile uint64_t *p = map_at(&gpus[i], 4, at[k], HOST_CHUNK);
+
+			host_store(p, 0);
+			EQ(host_load(p), UINT64_MAX, "GPU %d: at 0x%" PRIx64, i, at[k]);
+		}
+	}
+}
+
+/* Where parts() left patterns. */
+static void parts_nothing_left(void)
+{
+	char what[64];
+
+	for (int i = 0; i < count; i++) {
+		EQ(gpus[i].scrubbed, 1, "GPU %d: memory is cleared by resets", i);
+		for (int k = 0; k < PLACES; k++) {
+			uint64_t off = cleared_place(gpus[i].usemem, k);
+
+			snprintf(what, sizeof(what), "left by the last guest from 0x%" PRIx64 " on",
+				 off);
+			host_expect_zero(map_at(&gpus[i], 4, off, HOST_CHUNK), 0, what);
+		}
+	}
+}
+
 /* To the guest its GPU is a real one, and no simulator loads beside those unless forced. */
 static void simulator_refuses(void)
 {
@@ -477,6 +543,16 @@ int main(int argc, char **argv)
 		KTAP_CASE(ids),	       KTAP_CASE(bars),	  KTAP_CASE(nodes),
 		KTAP_CASE(initiators), KTAP_CASE(usemem),
 	};
+	static const struct ktap_case huge[] = {
+		KTAP_CASE(ids),
+		KTAP_CASE(bars),
+		KTAP_CASE_SLOW(parts, SLOW),
+		KTAP_CASE(parts_past_end),
+	};
+	static const struct ktap_case huge_next[] = {
+		KTAP_CASE(ids),
+		KTAP_CASE_SLOW(parts_nothing_left, SLOW),
+	};
 	static const struct ktap_case least[] = {
 		KTAP_CASE(ids),
 	};
@@ -492,6 +568,7 @@ int main(int argc, char **argv)
 		{"large", large, ARRAY_LEN(large)}, {"small", small, ARRAY_LEN(small)},
 		{"first", first, ARRAY_LEN(first)}, {"again", again, ARRAY_LEN(again)},
 		{"next", next, ARRAY_LEN(next)},    {"numa", numa, ARRAY_LEN(numa)},
+		{"huge", huge, ARRAY_LEN(huge)},    {"huge_next", huge_next, ARRAY_LEN(huge_next)},
 		{"least", least, ARRAY_LEN(least)}, {"report", planted, ARRAY_LEN(planted)},
 	};
 	char role[32];

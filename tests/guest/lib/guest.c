@@ -74,13 +74,17 @@ static void guest_port(struct guest_argv *a, const struct guest *g, const char *
 	guest_arg(a, "virtserialport,chardev=%s,name=cohgpu.%s", name, name);
 }
 
-static void guest_machine(struct guest_argv *a)
+static void guest_machine(struct guest_argv *a, const struct guest *g)
 {
 	const char *arch = getenv("COHGPU_ARCH");
 
 	if (arch && !strcmp(arch, "arm64")) {
 		guest_arg(a, "qemu-system-aarch64");
-		guest_option(a, "-M", "virt,gic-version=3");
+		guest_arg(a, "-M");
+		if (g->window_gib)
+			guest_arg(a, "virt,gic-version=3,highmem-mmio-size=%uG", g->window_gib);
+		else
+			guest_arg(a, "virt,gic-version=3");
 		guest_option(a, "-cpu", "host");
 	} else if (arch && !strcmp(arch, "ppc64le")) {
 		guest_arg(a, "qemu-system-ppc64");
@@ -182,7 +186,7 @@ static pid_t guest_power_on(const struct guest *g)
 	int fd;
 
 	guest_path(console, sizeof(console), g->name, "console");
-	guest_machine(&a);
+	guest_machine(&a, g);
 	guest_arg(&a, "-m");
 	guest_arg(&a, "%u", mem_mib);
 	guest_option(&a, "-nodefaults", "-no-user-config");

@@ -33,6 +33,7 @@ struct guest {
 	const char *address;
 	/* With firmware, and so with ACPI, and nodes for the first GPU to put its memory in. */
 	bool nodes;
+	unsigned int window_gib; /* for its BARs, where QEMU's own is too small; of QEMU 10 on */
 	unsigned int mem_mib;
 	double limit; /* seconds, from power-on to power-off */
 };
