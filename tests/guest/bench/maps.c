@@ -7,6 +7,7 @@
  * A mapping is congruent when its virtual and its physical address are the same modulo the largest
  * page. VMMs that align what they map get one; those that do not, do not.
  */
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -16,6 +17,7 @@
 /* As many events as the kernel keeps. */
 #define MAPS_HOLD  (2 * GiB)
 #define MAPS_SMALL (128 * GiB)
+#define MAPS_LIVES 9
 
 struct maps_costs {
 	struct bench_cost map, touch, both, zap, unmap;
@@ -78,6 +80,32 @@ static void maps_once(const struct bench *b, char *at, uint64_t size, uint64_t s
 	bench_stop(&c->unmap);
 }
 
+static struct bench_cost maps_middle(const struct maps_costs *lives, int n, size_t member)
+{
+	struct bench_cost costs[MAPS_LIVES];
+
+	for (int i = 0; i < n; i++)
+		memcpy(&costs[i], (const char *)&lives[i] + member, sizeof(costs[i]));
+	return bench_middle(costs, n);
+}
+
+/* Of short ones several, as an interrupt in one is a tenth of it: of each cost the middle. */
+static void maps_lives(const struct bench *b, bool congruent, uint64_t stride, bool zap, int n,
+		       struct maps_costs *c)
+{
+	struct maps_costs lives[MAPS_LIVES] = {0};
+	char *at = maps_room(b->size, congruent);
+
+	for (int i = 0; i < n; i++)
+		maps_once(b, at, b->size, stride, zap, &lives[i]);
+	*c = lives[0];
+	c->map = maps_middle(lives, n, offsetof(struct maps_costs, map));
+	c->touch = maps_middle(lives, n, offsetof(struct maps_costs, touch));
+	c->both = maps_middle(lives, n, offsetof(struct maps_costs, both));
+	c->zap = maps_middle(lives, n, offsetof(struct maps_costs, zap));
+	c->unmap = maps_middle(lives, n, offsetof(struct maps_costs, unmap));
+}
+
 static const char *maps_name(const char *what, bool congruent, const char *label)
 {
 	static char name[64];
@@ -91,10 +119,9 @@ static void maps_stride(const struct bench *b, bool congruent, uint64_t stride, 
 			bool zap)
 {
 	uint64_t size = b->size;
-	char *at = maps_room(size, congruent);
 	struct maps_costs c;
 
-	maps_once(b, at, size, stride, zap, &c);
+	maps_lives(b, congruent, stride, zap, stride == GiB ? MAPS_LIVES : 1, &c);
 	bench_print(b, maps_name("touch", congruent, label), size, &c.touch);
 	bench_print_bytes(b, maps_name("touch", congruent, label), size, c.touched_bytes);
 	bench_print(b, maps_name("mmap+touch", congruent, label), size, &c.both);
@@ -109,16 +136,10 @@ static void maps_mmap(const struct bench *b, bool congruent)
 {
 	const char *name = congruent ? "mmap-congruent" : "mmap-askew";
 	uint64_t size = b->size;
-	struct bench_cost costs[3], middle;
-	char *at = maps_room(size, congruent);
 	struct maps_costs c;
 
-	for (size_t i = 0; i < ARRAY_LEN(costs); i++) {
-		maps_once(b, at, size, size, false, &c);
-		costs[i] = c.map;
-	}
-	middle = bench_middle(costs, ARRAY_LEN(costs));
-	bench_print(b, name, size, &middle);
+	maps_lives(b, congruent, size, false, MAPS_LIVES, &c);
+	bench_print(b, name, size, &c.map);
 	bench_print_bytes(b, name, size, c.mapped_bytes);
 }
 
