@@ -7,6 +7,7 @@
  * KERNEL_AT=N       the step at which KERNEL_FATE comes
  * KERNEL_FATE=      kill (before it), killed (after it), int (SIGINT before it), fail (EIO)
  * KERNEL_REFUSES=D  driver D takes no device, and the simulator no such value
+ * KERNEL_ERROR=N    with which error number the simulator refuses it, EINVAL if not set
  * KERNEL_LIVE=1     on a running machine: steps only, their effect is the real kernel's
  * KERNEL_STEPS=F    the number of steps is left in file F
  * KERNEL_SYNCED=F   what is synced is written into file F, a path a line
@@ -154,10 +155,12 @@ static int sysfs_write(const char *path, const char *text)
 {
 	const char *at = path + strlen(setting("COHGPU_SYSROOT"));
 	char driver[64];
+	int error;
 
 	if (strstr(at, "/config/cohgpu/")) {
 		put(path, text);
-		return strcmp(text, setting("KERNEL_REFUSES")) ? 0 : -EINVAL;
+		error = atoi(setting("KERNEL_ERROR"));
+		return strcmp(text, setting("KERNEL_REFUSES")) ? 0 : -(error ? error : EINVAL);
 	}
 	if (strncmp(at, PCI, strlen(PCI)))
 		return 1;

@@ -191,13 +191,35 @@ static int bind_add(struct bind_plan *plan, const char *gpu, const char *address
 		advise("see: cohgpu doctor %s", gpu);
 		return EXIT_FAILED;
 	}
+	if (!gpu_is_vfio_driver(r->target)) {
+		complain(address, "bind", "%s is no VFIO driver", r->target);
+		advise("to give it back to the host: cohgpu restore %s", gpu);
+		return EXIT_FAILED;
+	}
 	return member_read(m);
+}
+
+/* With plain vfio-pci a guest sees no memory: nobody gets that without asking for it. */
+static int bind_wants_driver(const struct gpu *gpu)
+{
+	bool power = gpu->model->family == GPU_NVLINK2;
+	char best[64];
+
+	target_best(best, sizeof(best), gpu->address);
+	if (strcmp(best, "vfio_pci"))
+		return EXIT_OK;
+	complain(gpu->address, "bind", "no driver for it is here, and vfio-pci shows no memory");
+	advise("install cohgpu-%s-dkms, or ask for it: --driver vfio-pci",
+	       power ? "nvlink2" : "grace");
+	return EXIT_FAILED;
 }
 
 int bind_prepare(struct bind_plan *plan, const struct gpu *gpu, const char *driver)
 {
-	int status;
+	int status = driver ? EXIT_OK : bind_wants_driver(gpu);
 
+	if (status)
+		return status;
 	status = bind_add(plan, gpu->address, gpu->address, driver);
 	for (int i = 0; i < gpu->bridges && !status; i++)
 		status = bind_add(plan, gpu->address, gpu->bridge[i], NULL);

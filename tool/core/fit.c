@@ -65,7 +65,8 @@ enum gpu_fit gpu_fit(const struct gpu *gpu, char *why, size_t size)
 	if (gpu->memory.source == GPU_MEMORY_UNKNOWN)
 		snprintf(why, size, "%s does not tell whether it is ready", gpu->driver);
 	else
-		snprintf(why, size, "readiness not known while nobody uses it: cohgpu bench does");
+		snprintf(why, size,
+			 "readiness not known while nobody uses it: cohgpu bench tries it");
 	return FIT_UNSURE;
 }
 

@@ -234,7 +234,7 @@ const struct check doctor_host[] = {
 		.id = "huge-maps",
 		.looks = "what kernel, driver and size of pages make of a large mapping",
 		.symptom = "the VM takes minutes to start",
-		.fix = "64 KiB pages, or (not POWER) huge PFN maps: 6.12, 6.19 for its own driver",
+		.fix = "64 KiB pages; or, not on POWER, Linux 6.12, 6.19 with its own driver",
 		.machine = check_huge_maps,
 	},
 	{

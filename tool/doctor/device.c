@@ -102,7 +102,7 @@ static void not_known(struct finding *f, const struct gpu *gpu)
 	else if (ret == -EPERM || ret == -EACCES)
 		finding(f, VERDICT_SKIP, "not known while nobody uses it; only root sees the log");
 	else
-		finding(f, VERDICT_SKIP, "not known while nobody uses it, as cohgpu bench does");
+		finding(f, VERDICT_SKIP, "not known while nobody uses it: cohgpu bench tries it");
 }
 
 void check_memory_ready(struct finding *f, const struct gpu *gpu, const struct patient *p)

@@ -20,6 +20,7 @@
 #define HUGE_OWN_SINCE	  619
 #define HUGE_ALWAYS_SINCE 702
 #define PER_GIB		  (1ULL << 30)
+#define THP		  "/sys/kernel/mm/transparent_hugepage/enabled"
 
 /* zlib reads plain files as they are. */
 static char *config_read(const char *path)
@@ -215,6 +216,8 @@ static bool has_own_driver(const struct patient *p)
 	return false;
 }
 
+static const char not_always[] = THP " is not always, which some kernels heed";
+
 /* Why a mapping is made of small pages; NULL: it need not be. */
 static const char *small_pages_by(const struct patient *p)
 {
@@ -230,10 +233,9 @@ static const char *small_pages_by(const struct patient *p)
 	if (has_own_driver(p) && kernel_number() < HUGE_OWN_SINCE)
 		return "the kernel's own driver makes none before 6.19";
 	/* They came with the policy for other huge pages, and lost it; stable ones in between. */
-	if (kernel_number() < HUGE_ALWAYS_SINCE &&
-	    !sys_line(thp, sizeof(thp), "/sys/kernel/mm/transparent_hugepage/enabled") &&
+	if (kernel_number() < HUGE_ALWAYS_SINCE && !sys_line(thp, sizeof(thp), THP) &&
 	    !strstr(thp, "[always]"))
-		return "transparent_hugepage/enabled is not always, which some kernels heed";
+		return not_always;
 	return NULL;
 }
 
@@ -263,9 +265,11 @@ void check_huge_maps(struct finding *f, const struct patient *p)
 	faults_of(faults, sizeof(faults), p);
 	if (!sys_release_known())
 		finding(f, VERDICT_SKIP, "the kernel's release is not known");
-	else if (why && page_size() < LARGE_PAGE)
+	else if (why && page_size() < LARGE_PAGE) {
 		finding(f, VERDICT_WARN, "%s: %s", why, faults);
-	else if (why)
+		if (why == not_always)
+			snprintf(f->fix, sizeof(f->fix), "echo always > " THP);
+	} else if (why)
 		finding(f, VERDICT_PASS, "pages of %s: %s", out_size(pages, page_size()), faults);
 	else if (!kernel_config("ARCH_SUPPORTS_HUGE_PFNMAP"))
 		config_missing(f);

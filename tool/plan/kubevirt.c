@@ -41,7 +41,7 @@ static void kubevirt_cluster(FILE *f, const struct plan *plan)
 		fprintf(f, "      - pciVendorSelector: \"%04X:%04X\"\n        resourceName: ",
 			model->vendor, model->device);
 		resource(f, model);
-		fputc('\n', f);
+		fputs("\n        externalResourceProvider: true\n", f);
 	}
 }
 
@@ -72,6 +72,11 @@ void plan_kubevirt(FILE *f, const struct plan *plan)
 		fprintf(f, " %s", plan->gpu[i].gpu->address);
 	fprintf(f,
 		" --persist\n"
+		"# - how to hand out a GPU of another driver than vfio-pci, which shows no "
+		"memory:\n"
+		"#   NVIDIA's kubevirt-gpu-device-plugin does. It names the resource after its "
+		"own\n"
+		"#   list of devices: put what kubectl describe node says below, in both places\n"
 		"# - the MMIO window (%" PRIu64
 		" GiB here), the vSMMUs, the generic initiators and\n"
 		"#   their NUMA nodes: 1.9 and later infer them, behind the gates below (alpha);\n"

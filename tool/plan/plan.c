@@ -68,9 +68,14 @@ static int plan_windows(struct plan_gpu *one, uint64_t total)
 			resmem = total - usemem;
 		}
 	}
+	if (total && !usemem) {
+		complain(one->gpu->address, "plan",
+			 "--memory: nothing is left after 1 GiB uncached");
+		return EXIT_FAILED;
+	}
 	if (!usemem || usemem >= MEMORY_MAX || resmem >= MEMORY_MAX) {
 		complain(one->gpu->address, "plan", "the size of its memory is not known");
-		advise("bind it to a driver that tells, or give it: --memory 96G");
+		advise("bind it to our driver, or give what cohgpu probe shows: --memory 96G");
 		return EXIT_FAILED;
 	}
 	for (int i = 0; i < GPU_BARS; i++)

@@ -116,6 +116,15 @@ static int sim_load(void)
 	return EXIT_FAILED;
 }
 
+/* To those who are not allowed to, another advice is of no use. */
+static void advise_of(int error, const char *advice)
+{
+	bool may = error != EACCES && error != EPERM;
+
+	if (!may || advice)
+		advise("%s", may ? advice : "only root may");
+}
+
 static int sim_write(const char *name, const char *action, const char *file, const char *text)
 {
 	int ret = sys_write(config_file(name, file), text);
@@ -123,7 +132,7 @@ static int sim_write(const char *name, const char *action, const char *file, con
 	if (!ret)
 		return EXIT_OK;
 	complain(name, action, "%s %s: %s", file, text, strerror(-ret));
-	advise("the kernel's log says which rule: dmesg | grep cohgpu | tail -n 1");
+	advise_of(-ret, "the kernel's log says which rule: dmesg | grep cohgpu | tail -n 1");
 	return EXIT_FAILED;
 }
 
@@ -139,7 +148,7 @@ static void first_free(char *name, size_t size)
 static int sim_add(const struct call *call, struct json_object *gpus)
 {
 	char name[48];
-	int status = sim_load();
+	int status = sim_load(), ret;
 
 	if (status)
 		return status;
@@ -151,7 +160,9 @@ static int sim_add(const struct call *call, struct json_object *gpus)
 		return EXIT_USAGE;
 	}
 	if (mkdir(sys_path(CONFIG "/%s", name), 0755)) {
-		complain(name, "add", "%s", strerror(errno));
+		ret = errno;
+		complain(name, "add", "%s", strerror(ret));
+		advise_of(ret, NULL);
 		return EXIT_FAILED;
 	}
 	if (call_has(call, OPT_PRESET))
@@ -189,7 +200,7 @@ static bool sim_find(char *name, size_t size, const char *word)
 
 static int sim_fault(const struct call *call, struct json_object *gpus)
 {
-	char name[64], path[160];
+	char name[64], path[160], takes[160];
 	const char *fault, *value;
 	size_t i;
 	int ret;
@@ -213,7 +224,8 @@ static int sim_fault(const struct call *call, struct json_object *gpus)
 	ret = sys_write(path, value);
 	if (ret) {
 		complain(name, "fault", "%s %s: %s", fault, value, strerror(-ret));
-		advise("%s takes: %s", fault, sim_faults[i].values);
+		snprintf(takes, sizeof(takes), "%s takes: %s", fault, sim_faults[i].values);
+		advise_of(-ret, takes);
 		return EXIT_FAILED;
 	}
 	json_object_array_add(gpus, describe(name));
@@ -226,7 +238,7 @@ static int remove_one(const char *name, struct json_object *gpus)
 	struct json_object *one = describe(name);
 	const char *address = out_get_text(one, "address", "");
 	struct holder holder;
-	int status = EXIT_OK;
+	int status = EXIT_OK, ret;
 
 	if (address[0] && holder_of_device(&holder, address)) {
 		holders_complain(&holder, 1, name, "remove");
@@ -235,7 +247,9 @@ static int remove_one(const char *name, struct json_object *gpus)
 	if (!status && json_object_get_boolean(out_get(one, "enabled")))
 		status = sim_write(name, "remove", "enable", "0");
 	if (!status && rmdir(sys_path(CONFIG "/%s", name))) {
-		complain(name, "remove", "%s", strerror(errno));
+		ret = errno;
+		complain(name, "remove", "%s", strerror(ret));
+		advise_of(ret, NULL);
 		status = EXIT_FAILED;
 	}
 	if (status) {

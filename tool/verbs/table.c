@@ -161,10 +161,10 @@ const struct verb verbs[] = {
 			"but "
 			"nobody knows whether its memory is ready, because nobody has touched it "
 			"since its last reset, or because its driver does not tell. Unsure is 0, "
-			"and 1 with --strict; cohgpu bench makes it ok, or failed, where the "
-			"driver "
-			"tells.",
-		.example = "cohgpu status && virsh start guest",
+			"and 1 with --strict. Whether such a GPU becomes ready is told by the "
+			"exit status of cohgpu bench; it is not known any more when nobody uses "
+			"it, as VFIO then resets it.",
+		.example = "cohgpu status && cohgpu bench all && virsh start guest",
 		.options = status_options,
 		.see = "doctor list watch",
 		.run = run_status,

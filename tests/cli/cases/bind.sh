@@ -29,6 +29,20 @@ for name in nvgrace-gpu-vfio-pci nvgrace_gpu-vfio_pci vfio_pci; do
 	does bind/spelling-$name bind $GPU --driver $name
 done
 does bind/no-such-driver bind $GPU --driver nvgpu
+driver nouveau
+state >"$WORK/before"
+does bind/no-vfio-driver bind $GPU --driver nouveau --persist
+check "bind to no VFIO driver changes nothing" diff "$WORK/before" <(state)
+
+# Without the driver that is made for it, vfio-pci is for those who ask for it.
+tree bind-no-variant hosted
+driver vfio-pci
+sed -i /nvgrace/d "$T/lib/modules/$RELEASE/modules.alias"
+gone sys/bus/pci/drivers/$GRACE
+state >"$WORK/before"
+does bind/no-variant bind $GPU --persist
+check "bind without a variant driver changes nothing" diff "$WORK/before" <(state)
+does bind/no-variant-asked bind $GPU --driver vfio-pci
 
 # What was before the first bind is what restore goes back to.
 tree bind-twice hosted

@@ -38,6 +38,7 @@ simulates sim/add-again sim add --name hopper
 simulates sim/add-no-name sim add --name ../../escape
 simulates sim/add-unknown sim add --preset h100
 KERNEL_REFUSES=9999:00:00.0 simulates sim/add-refused sim add --name gone --bdf 9999:00:00.0
+KERNEL_REFUSES=gb300 KERNEL_ERROR=13 simulates sim/add-not-root sim add --name gone --preset gb300
 check "what was refused is not left behind" test ! -e "$T/sys/kernel/config/cohgpu/gone"
 simulates sim/list sim list
 simulates sim/list-json sim list --json
