@@ -131,6 +131,12 @@ int bind_run(struct bind_plan *plan, bool dry, bind_step_fn step)
 	return status;
 }
 
+static void record_refuse(const char *address, const char *action)
+{
+	complain(address, action, "its record below /run/cohgpu is no record of ours");
+	advise("when it has the driver that it should: rm %s", record_path(address));
+}
+
 /* Who has the function now, and what it was before the first of all binds. */
 static int member_read(struct bind_member *m)
 {
@@ -148,7 +154,7 @@ static int member_read(struct bind_member *m)
 	}
 	m->had_record = !ret;
 	if (ret && ret != -ENOENT) {
-		complain(address, "bind", "its record below /run/cohgpu is no record of ours");
+		record_refuse(address, "bind");
 		return EXIT_FAILED;
 	}
 	if (!ret && strcmp(old.step, "done")) {
@@ -353,7 +359,7 @@ static int undo_record(struct bind_record *r, const struct gpu *gpu, const char 
 	}
 	if (!ret || ret == -ENOENT)
 		return ret;
-	complain(address, "restore", "its record below /run/cohgpu is no record of ours");
+	record_refuse(address, "restore");
 	return ret;
 }
 

@@ -47,7 +47,7 @@ const struct check doctor_host[] = {
 		.id = "variant-driver",
 		.looks = "modules.alias, for a VFIO driver that is made for the GPU",
 		.symptom = "the guest sees no memory BAR, whatever is bound",
-		.fix = "the DKMS package, or for Grace CONFIG_NVGRACE_GPU_VFIO_PCI",
+		.fix = "the package cohgpu-grace-dkms (of a V100 cohgpu-nvlink2-dkms)",
 		.gpu = check_variant_driver,
 		.bare = bare_variant_driver,
 	},
