@@ -256,8 +256,15 @@ const struct check doctor_host[] = {
 
 const struct check doctor_domain[] = {
 	{
+		.id = "domain-hostdev",
+		.looks = "whether each <hostdev> is a function of this host",
+		.symptom = "libvirt does not start the domain",
+		.fix = "the right address: cohgpu list has those of the GPUs that are there",
+		.machine = check_domain_hostdev,
+	},
+	{
 		.id = "domain-driver",
-		.looks = "the driver that <hostdev> asks for",
+		.looks = "the driver bound, or, of managed='yes', the one that <hostdev> asks for",
 		.symptom = "the guest sees no memory BAR",
 		.fix = "remove model= from <driver>, or spell it as cohgpu list does",
 		.gpu = check_domain_driver,

@@ -27,6 +27,7 @@ struct patient {
 	const struct gpu_set *gpus;
 	const struct domain *domain; /* with --domain only */
 	uint64_t ram;		     /* of the guest that is to come */
+	uint64_t memory;	     /* of a GPU; 0: as its driver says */
 };
 
 #define FOR_GRACE   (1U << GPU_GRACE)
@@ -110,6 +111,7 @@ void check_domain_function(struct finding *f, const struct gpu *gpu, const struc
 void check_domain_initiators(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_vsmmu(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_reserve(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_domain_hostdev(struct finding *f, const struct patient *p);
 void check_domain_window(struct finding *f, const struct patient *p);
 void check_domain_width(struct finding *f, const struct patient *p);
 void check_domain_emulator(struct finding *f, const struct patient *p);

@@ -72,12 +72,12 @@ static bool domain_plan(struct plan *plan, struct finding *f, const struct patie
 	uint64_t needed = PLAN_REST;
 
 	for (size_t i = 0; i < p->gpus->count; i++)
-		if (!p->gpus->gpu[i].memory.usemem) {
+		if (!p->memory && !p->gpus->gpu[i].memory.usemem) {
 			finding(f, VERDICT_SKIP, "%s: the size of its memory is not known",
 				p->gpus->gpu[i].address);
 			return false;
 		}
-	if (plan_make(plan, p->gpus, 0, p->domain->memory, ONE_CPU)) {
+	if (plan_make(plan, p->gpus, p->memory, p->domain->memory, ONE_CPU)) {
 		plan_free(plan);
 		finding(f, VERDICT_SKIP, "its needs cannot be computed");
 		return false;
@@ -88,11 +88,44 @@ static bool domain_plan(struct plan *plan, struct finding *f, const struct patie
 	return true;
 }
 
+/* What it has when the domain starts, as libvirt leaves it to it. */
+static void domain_bound(struct finding *f, const struct gpu *gpu)
+{
+	const char *best = gpu->best_driver[0] ? gpu->best_driver : gpu->model->driver;
+
+	if (strcmp(gpu->driver, "vfio-pci") &&
+	    (!strcmp(gpu->driver, gpu->model->driver) || !strcmp(gpu->driver, best))) {
+		finding(f, VERDICT_PASS, "%s is bound", gpu->driver);
+		return;
+	}
+	finding(f, VERDICT_FAIL, "%s bound, and without managed='yes' it stays so",
+		gpu->driver[0] ? gpu->driver : "no driver");
+	snprintf(f->fix, sizeof(f->fix), "cohgpu bind %s", gpu->address);
+}
+
+/* One that is not there keeps libvirt from starting the domain. */
+void check_domain_hostdev(struct finding *f, const struct patient *p)
+{
+	const struct domain *domain = p->domain;
+	char path[64];
+
+	finding(f, VERDICT_PASS, "all %zu are there", domain->count);
+	for (size_t i = 0; i < domain->count; i++) {
+		const char *address = domain->gpu[i].address;
+
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%s", address);
+		if (!sys_exists(path))
+			finding(f, VERDICT_FAIL, "%s is no function of this host", address);
+	}
+}
+
 void check_domain_driver(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	const struct domain_gpu *d = domain_find(p->domain, gpu->address);
 
-	if (!d->model[0])
+	if (!d->managed)
+		domain_bound(f, gpu);
+	else if (!d->model[0])
 		finding(f, VERDICT_PASS, "libvirt chooses by modules.alias");
 	else if (!strcmp(d->model, gpu->model->driver) || !strcmp(d->model, gpu->best_driver))
 		finding(f, VERDICT_PASS, "%s", d->model);
@@ -302,6 +335,9 @@ void check_domain_width(struct finding *f, const struct patient *p)
 
 	if (!domain_plan(&plan, f, p))
 		return;
+	/* The machine's window counts, also where it is larger than it has to be. */
+	if (domain->window > plan.window)
+		plan_fit(&plan, domain->window);
 	if (host > 0 && (unsigned int)host < plan.bits)
 		finding(f, VERDICT_FAIL, "%u bits are needed, KVM has %d here", plan.bits, host);
 	else if (domain->address_bits && domain->address_bits < plan.bits)

@@ -13,6 +13,7 @@
 struct domain_gpu {
 	char address[GPU_ADDRESS]; /* on the host */
 	char model[64];		   /* driver that is asked for; "" none */
+	bool managed;		   /* libvirt binds it to a driver, and gives it back */
 	bool iommufd;
 	bool has_place; /* in the guest: */
 	uint64_t bus, function;

@@ -106,6 +106,7 @@ static void read_hostdev(struct domain *domain, const xmlNode *node)
 		 (unsigned int)attribute_number(from, "slot", 0x1f) & 0x1f,
 		 (unsigned int)attribute_number(from, "function", 7) & 7);
 	attribute(driver, "model", gpu->model, sizeof(gpu->model));
+	gpu->managed = attribute_is(node, "managed", "yes");
 	gpu->iommufd = attribute_is(driver, "iommufd", "yes");
 	gpu->bus = attribute_number(place, "bus", DOMAIN_BRIDGES);
 	gpu->function = attribute_number(place, "function", 8);
@@ -273,6 +274,13 @@ static void read_overrides(struct domain *domain, const xmlNode *override)
 	}
 }
 
+static bool is_power(const xmlNode *root)
+{
+	const xmlNode *type = child(child(root, "os"), "type");
+
+	return attribute_is(type, "arch", "ppc64le") || attribute_is(type, "arch", "ppc64");
+}
+
 int domain_read(struct domain *domain, const char *file)
 {
 	xmlDoc *doc =
@@ -280,7 +288,6 @@ int domain_read(struct domain *domain, const char *file)
 	const xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL, *cpu;
 
 	memset(domain, 0, sizeof(*domain));
-	strcpy(domain->emulator, EMULATOR);
 	for (size_t i = 0; i < DOMAIN_BRIDGES; i++)
 		domain->parent[i] = DOMAIN_BRIDGES;
 	if (!root || !is(root, "domain")) {
@@ -296,6 +303,8 @@ int domain_read(struct domain *domain, const char *file)
 		return EXIT_FAILED;
 	}
 	cpu = child(root, "cpu");
+	/* libvirt's own choice, unless <emulator> says another. */
+	strcpy(domain->emulator, is_power(root) ? EMULATOR_POWER : EMULATOR);
 	domain->memory = content_size(child(root, "memory"));
 	domain->hard_limit = content_size(child(child(root, "memtune"), "hard_limit"));
 	domain->address_bits = attribute_number(child(cpu, "maxphysaddr"), "bits", 64) % 64;

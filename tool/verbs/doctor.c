@@ -156,6 +156,13 @@ static int choose(const struct call *call, struct patient *patient, struct domai
 		complain(ram, "parse", PLAN_SIZES);
 		return EXIT_USAGE;
 	}
+	if (call_has(call, OPT_MEMORY)) {
+		patient->memory = plan_size(call->option[OPT_MEMORY]);
+		if (patient->memory < 1ULL << 20) {
+			complain(call->option[OPT_MEMORY], "parse", PLAN_SIZES);
+			return EXIT_USAGE;
+		}
+	}
 	if (call_has(call, OPT_GUEST) && call_has(call, OPT_DOMAIN)) {
 		complain("--guest", "parse", "a domain is examined on the host");
 		return EXIT_USAGE;

@@ -32,6 +32,8 @@ static const struct verb_option doctor_options[] = {
 	{OPT_CHECK, "check", 'c', "ID", WORD_CHECK, NULL, "make this check only"},
 	{OPT_RAM, "ram", 'r', "SIZE", WORD_TEXT, NULL,
 	 "memory of the VM to come, all of which is locked; 16G unless told"},
+	{OPT_MEMORY, "memory", 'm', "SIZE", WORD_TEXT, NULL,
+	 "memory of each GPU, for --domain, where the driver does not tell"},
 	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL, "let warnings count in the exit status"},
 	{0},
 };

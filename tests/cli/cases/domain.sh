@@ -21,8 +21,12 @@ says doctor/domain-json doctor --domain "$WORK/domain.xml" --json
 of_the_healthy doctor --domain "$WORK/domain.xml"
 check "plan's domain passes all" test "$(sed -n 's/^\([0-9]*\) passed, 0 warned, 0 failed, 0 skipped/\1/p' "$HERE/golden/doctor/domain")" -ge 15
 
-spoil_domain domain-driver plain FAIL "s/name='vfio'/name='vfio' model='vfio-pci'/"
-spoil_domain domain-driver hyphens FAIL "s/name='vfio'/name='vfio' model='nvgrace-gpu-vfio-pci'/"
+# Whose driver libvirt chooses.
+MANAGED="s/managed='no'/managed='yes'/"
+spoil_domain domain-driver managed PASS "$MANAGED"
+spoil_domain domain-driver plain FAIL "$MANAGED; s/name='vfio'/name='vfio' model='vfio-pci'/"
+spoil_domain domain-driver hyphens FAIL "$MANAGED; s/name='vfio'/name='vfio' model='nvgrace-gpu-vfio-pci'/"
+spoil_domain domain-hostdev not-there FAIL "s/<address domain='0x0009'/<address domain='0x00ff'/"
 spoil_domain domain-iommufd without WARN "s/ iommufd='yes'//"
 spoil_domain guest-function one FAIL "s/bus='0x02' slot='0x00' function='0x0'/bus='0x02' slot='0x00' function='0x1'/"
 spoil_domain initiator-nodes seven FAIL "s/nodeset='1-8'/nodeset='1-7'/"
@@ -37,6 +41,7 @@ spoil_domain mmio-window small FAIL "s/<pcihole64 unit='KiB'>[0-9]*/<pcihole64 u
 spoil_domain mmio-window none FAIL "/<pcihole64/d"
 spoil_domain mmio-window three FAIL "s/<pcihole64 unit='KiB'>[0-9]*/<pcihole64 unit='TiB'>3/"
 spoil_domain address-width cpu FAIL "s/<numa>/<maxphysaddr mode='emulate' bits='40'\/><numa>/"
+spoil_domain address-width window FAIL "s/<pcihole64 unit='KiB'>[0-9]*/<pcihole64 unit='TiB'>64/; s/<numa>/<maxphysaddr mode='emulate' bits='44'\/><numa>/"
 spoil_domain address-width smmu FAIL "s/oas='48'/oas='40'/"
 spoil_domain domain-memlock small FAIL "s/<vcpu>/<memtune><hard_limit unit='G'>32<\/hard_limit><\/memtune><vcpu>/"
 spoil_domain domain-memlock tight FAIL "s/<vcpu>/<memtune><hard_limit unit='GB'>69<\/hard_limit><\/memtune><vcpu>/"
@@ -107,6 +112,9 @@ for bdf in 0008 0009; do
 done
 spoil_domain mmio-window unknown-memory SKIP ""
 spoil_domain domain-reserve unknown-memory SKIP ""
+says doctor/domain-given-memory doctor --domain "$WORK/domain.xml" --memory 185G
+check "with a size given the window, the width and the room are judged" test "$(grep -cE '^PASS  (mmio-window|address-width|domain-reserve)' "$WORK/said")" = 4
+says doctor/domain-no-memory doctor --domain "$WORK/domain.xml" --memory much
 # GPUs behind one physical SMMU, and one behind another: one answer of plan, the host's checks and the domain's.
 tree domain-of-shared gb200_three
 cohgpu plan all --format libvirt >"$WORK/domain.xml" 2>/dev/null
@@ -154,13 +162,19 @@ cohgpu plan all --format libvirt >"$WORK/domain.xml" 2>/dev/null
 spoil_domain vsmmu each-not-told PASS ""
 tree domain-of-shared gb200_three
 spoil_domain vsmmu each WARN ""
-check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 13
+# Without managed='yes' libvirt leaves it the driver that it has.
+tree domain-bound gb200_two
+cohgpu plan all --format libvirt >"$WORK/domain.xml" 2>/dev/null
+driver_of 0009:01:00.0 vfio-pci
+spoil_domain domain-driver bound-to-another FAIL ""
+spoil_domain domain-driver bound-anew PASS "$MANAGED"
+check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 14
 
 tree v100-domain healthy_v100
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.0"
-cohgpu plan all --format libvirt --ram 64G 2>/dev/null | sed 's|<devices>|<devices><emulator>/usr/bin/qemu-system-ppc64</emulator>|' >"$WORK/domain.xml"
+cohgpu plan all --format libvirt --ram 64G 2>/dev/null >"$WORK/domain.xml"
 says doctor/v100-domain doctor --domain "$WORK/domain.xml" --strict
-check "plan's domain of a V100 passes all" grep -q '^6 passed, 0 warned, 0 failed, 0 skipped' "$WORK/said"
+check "plan's domain of a V100 passes all" grep -q '^7 passed, 0 warned, 0 failed, 0 skipped' "$WORK/said"
 of_the_healthy doctor --domain "$WORK/domain.xml"
 spoil_domain domain-bridges missing FAIL "/slot='0x00' function='0x1'/d"
 spoil_domain domain-bridges elsewhere FAIL "s/bus='0x01' slot='0x02'/bus='0x00' slot='0x02'/"
