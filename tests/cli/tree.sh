@@ -62,6 +62,7 @@ pci_function() {
 	put "$at/driver_override" "(null)"
 	put "$at/enable" 0
 	: >"$T/$at/resource"
+	bytes "$at/config" "${2:4:2}${2:2:2} ${3:4:2}${3:2:2} $(printf '%0120d' 0)"
 }
 
 # driver NAME: one that is loaded.

@@ -6,10 +6,25 @@
 #include "core/gpu.h"
 #include "core/sys.h"
 
+#define ALL_ONES     0xffff
 #define CAPS_MAX     480
 #define CAP_DVSEC    0x23
 #define DVSEC_VENDOR 4
 #define DVSEC_ID     8
+
+enum config_answer config_ask(const struct gpu *gpu)
+{
+	enum config_answer answer = CONFIG_UNREAD;
+	struct config config = {0};
+
+	if (!strcmp(gpu->power_state, "D3cold"))
+		return CONFIG_ASLEEP;
+	config.bytes = (unsigned char *)sys_slurp(gpu_file(gpu, "config"), &config.size);
+	if (config.bytes && config.size >= 2)
+		answer = config_word(&config, 0) == ALL_ONES ? CONFIG_SILENT : CONFIG_ANSWERS;
+	config_free(&config);
+	return answer;
+}
 
 bool config_read(struct config *config, const struct gpu *gpu)
 {

@@ -15,6 +15,14 @@ struct config {
 	size_t size;
 };
 
+enum config_answer {
+	CONFIG_ANSWERS,
+	CONFIG_SILENT, /* all-ones: the function is on no bus any more, or without power */
+	CONFIG_ASLEEP, /* in D3cold, from which a look would wake it */
+	CONFIG_UNREAD,
+};
+
+enum config_answer config_ask(const struct gpu *gpu);
 /* False, with nothing to free: it is not to be read as a whole. */
 bool config_read(struct config *config, const struct gpu *gpu);
 void config_free(struct config *config);

@@ -32,6 +32,20 @@ unsigned int emulator_version(const char *path)
 	return is_emulator(path) ? program_version(path, "QEMU emulator version ") : 0;
 }
 
+const char *emulator_virt(void)
+{
+	/* The second as Red Hat's has it. */
+	static const char *const places[] = {
+		"/usr/bin/qemu-system-aarch64",
+		"/usr/libexec/qemu-kvm",
+	};
+
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+		if (emulator_version(places[i]))
+			return places[i];
+	return places[0];
+}
+
 const char *emulator_firmware(bool *installed)
 {
 	static const char *const places[] = {

@@ -7,9 +7,10 @@
 
 #include "core/program.h"
 
-#define EMULATOR       "/usr/bin/qemu-system-aarch64"
 #define EMULATOR_POWER "/usr/bin/qemu-system-ppc64"
 
+/* Of "virt": the one that is installed, or where Debian has it. */
+const char *emulator_virt(void);
 /* UEFI for "virt" as it is installed here, or where Debian has it; *installed tells. */
 const char *emulator_firmware(bool *installed);
 

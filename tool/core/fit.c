@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/config.h"
 #include "core/gpu.h"
 
 /* VFIO gives a group as a whole, and a V100's links with it, or opens nothing. */
@@ -37,7 +38,9 @@ static const char *fit_bound_trouble(const struct gpu *gpu, char *why, size_t si
 
 static const char *fit_trouble(const struct gpu *gpu, char *why, size_t size)
 {
-	if (!gpu->driver[0])
+	if (config_ask(gpu) == CONFIG_SILENT)
+		snprintf(why, size, "its config space reads all-ones: it does not answer");
+	else if (!gpu->driver[0])
 		snprintf(why, size, "no driver bound");
 	else if (!gpu_is_vfio_driver(gpu->driver))
 		snprintf(why, size, "in use by the host's %s", gpu->driver);

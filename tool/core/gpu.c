@@ -78,8 +78,11 @@ static void gpu_read_memory(struct gpu *gpu)
 
 	strcpy(m->ready, "unknown");
 	firmware_read_memory(gpu);
-	if (sys_line(m->state, sizeof(m->state), "%s", gpu_file(gpu, "coherent_memory/state")))
+	if (sys_line(m->state, sizeof(m->state), "%s", gpu_file(gpu, "coherent_memory/state"))) {
+		if (m->source == GPU_MEMORY_FIRMWARE)
+			strcpy(m->state, "present, by the device tree");
 		return;
+	}
 	m->source = GPU_MEMORY_DRIVER;
 	m->present = !strcmp(m->state, "present");
 	if (sys_line(m->ready, sizeof(m->ready), "%s", gpu_file(gpu, "coherent_memory/ready")))

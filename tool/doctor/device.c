@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/config.h"
 #include "core/out.h"
 #include "core/ready.h"
 #include "core/sys.h"
@@ -167,6 +168,24 @@ void check_iommu_shared(struct finding *f, const struct gpu *gpu, const struct p
 
 		if (strcmp(other->address, gpu->address) && !strcmp(other->iommu, gpu->iommu))
 			finding(f, VERDICT_WARN, "%s is behind %s too", other->address, gpu->iommu);
+	}
+}
+
+void check_answers(struct finding *f, const struct gpu *gpu, const struct patient *p)
+{
+	(void)p;
+	switch (config_ask(gpu)) {
+	case CONFIG_ANSWERS:
+		finding(f, VERDICT_PASS, "it answers");
+		break;
+	case CONFIG_SILENT:
+		finding(f, VERDICT_FAIL, "config space reads all-ones");
+		break;
+	case CONFIG_ASLEEP:
+		finding(f, VERDICT_SKIP, "asleep in D3cold, from which a look would wake it");
+		break;
+	default:
+		finding(f, VERDICT_SKIP, "config space cannot be read");
 	}
 }
 

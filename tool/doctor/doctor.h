@@ -57,6 +57,7 @@ extern const struct check doctor_domain[];
 extern const struct check doctor_guest[];
 
 /* device.c: once a GPU */
+void check_answers(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_variant_driver(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_bound_driver(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_driver_name(struct finding *f, const struct gpu *gpu, const struct patient *p);
@@ -69,6 +70,7 @@ void check_power(struct finding *f, const struct gpu *gpu, const struct patient 
 void check_reset(struct finding *f, const struct gpu *gpu, const struct patient *p);
 
 /* nvlink2.c */
+#define NVLINK2_KERNEL "a kernel with POWER9's NVLink: KERNELS FOR A V100 in cohgpu-doctor(8)"
 void check_guest_mapping(struct finding *f, const struct patient *p);
 void check_bridge_functions(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_bridges(struct finding *f, const struct gpu *gpu, const struct patient *p);
@@ -111,6 +113,7 @@ void check_domain_function(struct finding *f, const struct gpu *gpu, const struc
 void check_domain_initiators(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_vsmmu(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_domain_reserve(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void check_domain_type(struct finding *f, const struct patient *p);
 void check_domain_hostdev(struct finding *f, const struct patient *p);
 void check_domain_window(struct finding *f, const struct patient *p);
 void check_domain_width(struct finding *f, const struct patient *p);

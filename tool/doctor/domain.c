@@ -119,6 +119,21 @@ void check_domain_hostdev(struct finding *f, const struct patient *p)
 	}
 }
 
+/* Without KVM QEMU plays each instruction; of another architecture there is no KVM. */
+void check_domain_type(struct finding *f, const struct patient *p)
+{
+	const struct domain *domain = p->domain;
+	bool power = p->gpus->gpu[0].model->family == GPU_NVLINK2;
+	const char *wanted = power ? "ppc64" : "aarch64";
+
+	if (domain->arch[0] && strncmp(domain->arch, wanted, strlen(wanted)))
+		finding(f, VERDICT_FAIL, "arch='%s', of a host that is %s", domain->arch, wanted);
+	else if (strcmp(domain->type, "kvm"))
+		finding(f, VERDICT_WARN, "type='%s' is not KVM", domain->type);
+	else
+		finding(f, VERDICT_PASS, "kvm%s%s", domain->arch[0] ? ", " : "", domain->arch);
+}
+
 void check_domain_driver(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	const struct domain_gpu *d = domain_find(p->domain, gpu->address);
@@ -166,6 +181,7 @@ void check_domain_group(struct finding *f, const struct gpu *gpu, const struct p
 {
 	const struct domain_gpu *d = domain_find(p->domain, gpu->address), *other;
 	char **names = group_members(gpu->group);
+	char why[192];
 
 	finding(f, VERDICT_PASS, "a host bridge of its own");
 	for (char **name = names; name && *name; name++)
@@ -181,6 +197,10 @@ void check_domain_group(struct finding *f, const struct gpu *gpu, const struct p
 		if (same != (other->bus == d->bus))
 			finding(f, VERDICT_FAIL, "%s is of %s group, and on %s bus", other->address,
 				same ? "the same" : "another", same ? "another" : "the same");
+	}
+	if (bridge_apart_trouble(gpu, why, sizeof(why))) {
+		finding(f, VERDICT_FAIL, "%s", why);
+		snprintf(f->fix, sizeof(f->fix), "%s", NVLINK2_KERNEL);
 	}
 	if (gpu->group < 0)
 		finding(f, VERDICT_SKIP, "in no IOMMU group");

@@ -23,6 +23,7 @@ struct domain_gpu {
 struct domain {
 	struct domain_gpu gpu[DOMAIN_GPUS];
 	size_t count;
+	char type[16], arch[16]; /* "" not said */
 	char emulator[256];
 	uint64_t memory, hard_limit; /* bytes; limit 0: none */
 	uint64_t cpus;

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <libxml/parser.h>
 #include <libxml/tree.h>
@@ -274,19 +278,33 @@ static void read_overrides(struct domain *domain, const xmlNode *override)
 	}
 }
 
-static bool is_power(const xmlNode *root)
+/* An open file; -errno. "-" is standard input. */
+static int open_file(const char *name)
 {
-	const xmlNode *type = child(child(root, "os"), "type");
+	struct stat st;
+	int fd = strcmp(name, "-") ? open(name, O_RDONLY | O_CLOEXEC) : dup(STDIN_FILENO);
 
-	return attribute_is(type, "arch", "ppc64le") || attribute_is(type, "arch", "ppc64");
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && !S_ISDIR(st.st_mode))
+		return fd;
+	close(fd);
+	return -EISDIR;
 }
 
 int domain_read(struct domain *domain, const char *file)
 {
-	xmlDoc *doc =
-		xmlReadFile(file, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
-	const xmlNode *root = doc ? xmlDocGetRootElement(doc) : NULL, *cpu;
+	const xmlNode *root, *cpu;
+	int fd = open_file(file);
+	xmlDoc *doc;
 
+	if (fd < 0) {
+		complain(file, "read", "%s", strerror(-fd));
+		return EXIT_FAILED;
+	}
+	doc = xmlReadFd(fd, file, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
+	close(fd);
+	root = doc ? xmlDocGetRootElement(doc) : NULL;
 	memset(domain, 0, sizeof(*domain));
 	for (size_t i = 0; i < DOMAIN_BRIDGES; i++)
 		domain->parent[i] = DOMAIN_BRIDGES;
@@ -303,8 +321,11 @@ int domain_read(struct domain *domain, const char *file)
 		return EXIT_FAILED;
 	}
 	cpu = child(root, "cpu");
+	attribute(root, "type", domain->type, sizeof(domain->type));
+	attribute(child(child(root, "os"), "type"), "arch", domain->arch, sizeof(domain->arch));
 	/* libvirt's own choice, unless <emulator> says another. */
-	strcpy(domain->emulator, is_power(root) ? EMULATOR_POWER : EMULATOR);
+	snprintf(domain->emulator, sizeof(domain->emulator), "%s",
+		 strncmp(domain->arch, "ppc64", 5) ? emulator_virt() : EMULATOR_POWER);
 	domain->memory = content_size(child(root, "memory"));
 	domain->hard_limit = content_size(child(child(root, "memtune"), "hard_limit"));
 	domain->address_bits = attribute_number(child(cpu, "maxphysaddr"), "bits", 64) % 64;

@@ -219,11 +219,15 @@ static void passthrough_by_default(struct finding *f)
 /* What is in force for a group counts, where the kernel says it: it can be changed. */
 void check_iommu_passthrough(struct finding *f, const struct patient *p)
 {
-	size_t known = 0;
+	size_t known = 0, grouped = 0;
 
 	passthrough_by_default(f);
-	for (size_t i = 0; i < p->gpus->count; i++)
+	for (size_t i = 0; i < p->gpus->count; i++) {
 		known += p->gpus->gpu[i].group_type[0] != 0;
+		grouped += p->gpus->gpu[i].group >= 0 || gpu_group_may_come(&p->gpus->gpu[i]);
+	}
+	if (p->gpus->count && !grouped)
+		finding(f, VERDICT_SKIP, "no GPU is behind an IOMMU");
 	if (known && known == p->gpus->count)
 		finding(f, VERDICT_PASS, "no group's domain is identity");
 	for (size_t i = 0; i < p->gpus->count; i++)

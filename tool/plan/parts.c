@@ -37,7 +37,7 @@ static bool takes_of_libvirt(const struct plan *plan, size_t part)
 
 static struct parts_of parts_of_emulator(const struct plan *plan)
 {
-	const char *path = plan->family == GPU_NVLINK2 ? EMULATOR_POWER : EMULATOR;
+	const char *path = plan->family == GPU_NVLINK2 ? EMULATOR_POWER : emulator_virt();
 
 	return (struct parts_of){
 		.name = "QEMU",

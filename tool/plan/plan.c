@@ -11,7 +11,6 @@
 #define RESMEM_MIN	  (1ULL << 30)
 #define USEMEM_ALIGN	  (512ULL << 20)
 #define MEMORY_MAX	  (1ULL << 44)
-#define NO_ANSWER	  0xffff
 #define DVSEC_NVIDIA	  3
 #define DVSEC_FLAGS	  0xA
 #define DVSEC_RESMEM_OVER 1
@@ -44,12 +43,10 @@ static bool needs_resmem(const struct gpu *gpu)
 	unsigned int at;
 	bool needs;
 
-	if (!config_read(&config, gpu))
+	if (config_ask(gpu) == CONFIG_SILENT || !config_read(&config, gpu))
 		return is_needed_by_model(gpu);
 	at = config_dvsec(&config, gpu->model->vendor, DVSEC_NVIDIA);
 	needs = !at || !(config_word(&config, at + DVSEC_FLAGS) & DVSEC_RESMEM_OVER);
-	if (config_word(&config, 0) == NO_ANSWER)
-		needs = is_needed_by_model(gpu);
 	config_free(&config);
 	return needs;
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include <inttypes.h>
+#include <string.h>
 
 #include "core/emulator.h"
 #include "plan/plan.h"
@@ -50,9 +51,13 @@ static void qemu_gpu(FILE *f, const struct plan *plan, size_t i)
 void plan_qemu(FILE *f, const struct plan *plan)
 {
 	const struct plan_without *without = &plan->without;
+	const char *emulator = emulator_virt();
 	bool installed;
 
-	fprintf(f, "qemu-system-aarch64 \\\n  -machine virt,accel=kvm,gic-version=3,ras=on");
+	/* By its name, where a shell finds it so. */
+	if (!strncmp(emulator, "/usr/bin/", 9))
+		emulator += 9;
+	fprintf(f, "%s \\\n  -machine virt,accel=kvm,gic-version=3,ras=on", emulator);
 	if (plan->window > PLAN_MIN_WINDOW && !without->window)
 		fprintf(f, ",highmem-mmio-size=%" PRIu64 "G", plan->window >> 30);
 	/* Without ACPI, which firmware hands over, there are no generic initiators, and no vSMMU. */

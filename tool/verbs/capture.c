@@ -197,7 +197,7 @@ static void copy_symbols(const struct gpu_set *set)
 /* What has no form as a file, in the one that a tree has for it. */
 static void copy_rest(const struct gpu_set *set)
 {
-	static const char *const emulators[] = {EMULATOR, EMULATOR_POWER};
+	const char *const emulators[] = {emulator_virt(), EMULATOR_POWER};
 	unsigned int libvirt = libvirt_version();
 	static const int extensions[] = {KVM_IPA_SIZE, KVM_CACHEABLE};
 	char text[128] = "", path[PATH_MAX];

@@ -156,6 +156,10 @@ static int choose(const struct call *call, struct patient *patient, struct domai
 		complain(ram, "parse", PLAN_SIZES);
 		return EXIT_USAGE;
 	}
+	if (call_has(call, OPT_MEMORY) && !call_has(call, OPT_DOMAIN)) {
+		complain("--memory", "parse", "only of a --domain are windows judged by it");
+		return EXIT_USAGE;
+	}
 	if (call_has(call, OPT_MEMORY)) {
 		patient->memory = plan_size(call->option[OPT_MEMORY]);
 		if (patient->memory < 1ULL << 20) {
@@ -254,7 +258,7 @@ static void manual_of(const char *title, const struct check *check)
 const char *verb_check_ids(void)
 {
 	static const struct check *const kinds[] = {doctor_host, doctor_domain, doctor_guest};
-	static char ids[1024];
+	static char ids[2048];
 	size_t used = 0;
 
 	for (size_t k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)

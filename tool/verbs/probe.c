@@ -125,6 +125,12 @@ static int describe_config(struct json_object *function, const struct client *c)
 			 got < 0 ? strerror(-got) : "it ends in its header");
 		return EXIT_FAILED;
 	}
+	/* Not the IDs, which VFIO gives out of what it remembers. */
+	if (number_at(bytes, PCI_CLASS_REVISION, 4) == UINT32_MAX) {
+		complain(c->address, "read", "config space is all-ones: it does not answer");
+		advise("see: cohgpu doctor --check answers");
+		return EXIT_FAILED;
+	}
 	out_number(config, "bytes", got);
 	out_number(config, "vendor", number_at(bytes, PCI_VENDOR_ID, 2));
 	out_number(config, "device", number_at(bytes, PCI_DEVICE_ID, 2));

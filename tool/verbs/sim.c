@@ -263,6 +263,14 @@ static int remove_one(const char *name, struct json_object *gpus)
 	return EXIT_OK;
 }
 
+static int sim_none(const char *action)
+{
+	complain(CONFIG, action,
+		 sys_exists(CONFIG) ? "no simulated GPU" : "the simulator is not loaded");
+	advise("make one: cohgpu sim add");
+	return EXIT_NOTHING;
+}
+
 static int sim_remove(const struct call *call, struct json_object *gpus)
 {
 	char names[NAMES_MAX][64], name[64];
@@ -275,6 +283,8 @@ static int sim_remove(const struct call *call, struct json_object *gpus)
 	}
 	for (int w = 1; w < call->count && !status; w++) {
 		if (!strcmp(call->words[w], "all")) {
+			if (!count)
+				return sim_none("remove");
 			for (unsigned int i = 0; i < count && !status; i++)
 				status = remove_one(names[i], gpus);
 			return status;
@@ -295,10 +305,7 @@ static int sim_list(const struct call *call, struct json_object *gpus)
 		json_object_array_add(gpus, describe(names[i]));
 	if (count)
 		return EXIT_OK;
-	complain(CONFIG, "list",
-		 sys_exists(CONFIG) ? "no simulated GPU" : "the simulator is not loaded");
-	advise("make one: cohgpu sim add");
-	return EXIT_NOTHING;
+	return sim_none("list");
 }
 
 static const struct out_column sim_columns[] = {

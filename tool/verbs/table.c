@@ -33,7 +33,7 @@ static const struct verb_option doctor_options[] = {
 	{OPT_RAM, "ram", 'r', "SIZE", WORD_TEXT, NULL,
 	 "memory of the VM to come, all of which is locked; 16G unless told"},
 	{OPT_MEMORY, "memory", 'm', "SIZE", WORD_TEXT, NULL,
-	 "memory of each GPU, for --domain, where the driver does not tell"},
+	 "with --domain: memory of each GPU, in place of what its driver tells"},
 	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL, "let warnings count in the exit status"},
 	{0},
 };
@@ -67,7 +67,7 @@ static const struct verb_option plan_options[] = {
 	{OPT_CPUS, "cpus", 'c', "COUNT", WORD_NUMBER, NULL, "virtual CPUs, 4 unless told"},
 	{OPT_RAM, "ram", 'r', "SIZE", WORD_TEXT, NULL, "memory of the VM, 16G unless told"},
 	{OPT_MEMORY, "memory", 'm', "SIZE", WORD_TEXT, NULL,
-	 "memory of each GPU, where the bound driver does not tell"},
+	 "memory of each GPU, in place of what its driver tells"},
 	{OPT_HERE, "here", 'H', NULL, WORD_NONE, NULL,
 	 "leave out what this host's QEMU, libvirt and kernel do not have"},
 	{OPT_STRICT, "strict", 's', NULL, WORD_NONE, NULL,

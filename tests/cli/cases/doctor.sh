@@ -15,6 +15,13 @@ says doctor/healthy doctor --strict
 says doctor/healthy-json doctor --json
 of_the_healthy doctor
 
+silent() {
+	bytes $DEV/config "$(printf 'ff%.0s' {1..64})"
+}
+spoil answers all-ones FAIL silent
+spoil answers unreadable SKIP gone $DEV/config
+spoil answers asleep SKIP put $DEV/power_state D3cold
+
 without_variants() {
 	put lib/modules/$RELEASE/modules.alias "alias vfio_pci:v*d*sv*sd*bc*sc*i* vfio_pci"
 }
@@ -366,10 +373,10 @@ says doctor/v100-broken doctor
 
 check "no fix has a word in place of an address" test "$(grep -hE '^ +fix: ' "$HERE"/golden/doctor/* | grep -cE '(cohgpu [a-z]+|devices/) ?(GPU|\{)')" = 0
 check "no fix names a file of the sources" test "$(grep -hE '^ +fix: ' "$HERE"/golden/doctor/* | grep -c 'docs/')" = 0
-check "every check of doctor has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 24
+check "every check of doctor has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 25
 tree v100-checks healthy_v100
 of_the_healthy doctor
-check "every check of a V100 has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 19
+check "every check of a V100 has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 20
 
 # The definition of a VM: what plan prints is healthy, and each check has a
 # definition that is spoilt for it.

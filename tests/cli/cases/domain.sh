@@ -27,6 +27,10 @@ spoil_domain domain-driver managed PASS "$MANAGED"
 spoil_domain domain-driver plain FAIL "$MANAGED; s/name='vfio'/name='vfio' model='vfio-pci'/"
 spoil_domain domain-driver hyphens FAIL "$MANAGED; s/name='vfio'/name='vfio' model='nvgrace-gpu-vfio-pci'/"
 spoil_domain domain-hostdev not-there FAIL "s/<address domain='0x0009'/<address domain='0x00ff'/"
+spoil_domain domain-type emulated WARN "s/type='kvm'/type='qemu'/"
+spoil_domain domain-type of-no-kind WARN "s/ type='kvm'//"
+spoil_domain domain-type amd64 FAIL "s/arch='aarch64'/arch='x86_64'/"
+spoil_domain domain-type no-arch PASS "s/ arch='aarch64'//"
 spoil_domain domain-iommufd without WARN "s/ iommufd='yes'//"
 spoil_domain guest-function one FAIL "s/bus='0x02' slot='0x00' function='0x0'/bus='0x02' slot='0x00' function='0x1'/"
 spoil_domain initiator-nodes seven FAIL "s/nodeset='1-8'/nodeset='1-7'/"
@@ -114,6 +118,7 @@ spoil_domain mmio-window unknown-memory SKIP ""
 spoil_domain domain-reserve unknown-memory SKIP ""
 says doctor/domain-given-memory doctor --domain "$WORK/domain.xml" --memory 185G
 check "with a size given the window, the width and the room are judged" test "$(grep -cE '^PASS  (mmio-window|address-width|domain-reserve)' "$WORK/said")" = 4
+says doctor/memory-of-no-domain doctor --memory 185G
 says doctor/domain-no-memory doctor --domain "$WORK/domain.xml" --memory much
 # GPUs behind one physical SMMU, and one behind another: one answer of plan, the host's checks and the domain's.
 tree domain-of-shared gb200_three
@@ -168,15 +173,16 @@ cohgpu plan all --format libvirt >"$WORK/domain.xml" 2>/dev/null
 driver_of 0009:01:00.0 vfio-pci
 spoil_domain domain-driver bound-to-another FAIL ""
 spoil_domain domain-driver bound-anew PASS "$MANAGED"
-check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 14
+check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 15
 
 tree v100-domain healthy_v100
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.0"
 cohgpu plan all --format libvirt --ram 64G 2>/dev/null >"$WORK/domain.xml"
 says doctor/v100-domain doctor --domain "$WORK/domain.xml" --strict
-check "plan's domain of a V100 passes all" grep -q '^7 passed, 0 warned, 0 failed, 0 skipped' "$WORK/said"
+check "plan's domain of a V100 passes all" grep -q '^8 passed, 0 warned, 0 failed, 0 skipped' "$WORK/said"
 of_the_healthy doctor --domain "$WORK/domain.xml"
 spoil_domain domain-bridges missing FAIL "/slot='0x00' function='0x1'/d"
+spoil_domain domain-type v100 FAIL "s/arch='ppc64le'/arch='aarch64'/"
 spoil_domain domain-bridges elsewhere FAIL "s/bus='0x01' slot='0x02'/bus='0x00' slot='0x02'/"
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 9.0.0"
 spoil_domain emulator v100 FAIL ""
@@ -192,8 +198,11 @@ cohgpu plan 0004:04:00.0 --format libvirt 2>/dev/null >"$WORK/domain.xml"
 spoil_domain domain-group part WARN ""
 cohgpu plan 0004:04:00.0 0004:05:00.0 --format libvirt 2>/dev/null >"$WORK/domain.xml"
 spoil_domain domain-group whole PASS ""
+spoil_domain domain-group one-bus PASS ""
+group_of 0006:00:01.0 7 iommu-npu7
+spoil_domain domain-group bridge-apart FAIL ""
 spoil_domain domain-mmap v100 FAIL "$(arguments -set device.hostdev0.x-no-mmap=on)"
-check "every check of a V100's domain is spoilt" every_check_spoilt 6
+check "every check of a V100's domain is spoilt" every_check_spoilt 7
 
 echo "<domain><name>guest</domain>" >"$WORK/bad.xml"
 says doctor/domain-bad-xml doctor --domain "$WORK/bad.xml"
@@ -201,5 +210,6 @@ echo "<network/>" >"$WORK/bad.xml"
 says doctor/domain-no-domain doctor --domain "$WORK/bad.xml"
 echo "<domain/>" >"$WORK/bad.xml"
 says doctor/domain-without-gpu doctor --domain "$WORK/bad.xml"
+says doctor/domain-folder doctor --domain "$WORK"
 says doctor/domain-missing doctor --domain /nonexistent.xml
 says doctor/domain-and-guest doctor --guest --domain "$WORK/bad.xml"

@@ -110,6 +110,13 @@ unit 813 system.slice/nvidia-persistenced.service
 says status/held status
 says status/held-json status --json
 
+# One that fell off the bus; asleep it is not looked at, which would wake it.
+tree silent gh200
+bytes $DEV/config "ffffffff $(printf 'ff%.0s' {1..60})"
+says status/silent status
+put $DEV/power_state D3cold
+says status/asleep status
+
 tree absent gh200
 put sys/bus/pci/devices/$GPU/coherent_memory/state "nvidia,gpu-mem-size is 0: the chip-to-chip link did not come up"
 for part in usemem resmem; do

@@ -102,7 +102,7 @@ checks_complete() {
 }
 check "bash completes checks" checks_complete complete_bash doctor --check ""
 check "fish completes checks" checks_complete complete_fish "cohgpu doctor --check "
-check "zsh completes checks" grep -q -- "--check=.*ID:(vfio variant-driver .*guest-bars" "$PAGES/_cohgpu"
+check "zsh completes checks" grep -q -- "--check=.*ID:(vfio answers variant-driver .*guest-bars" "$PAGES/_cohgpu"
 # see_also: each page refers to others, in order, and they are there.
 see_also() {
 	local page

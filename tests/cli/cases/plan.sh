@@ -29,6 +29,12 @@ put dev/iommu ""
 put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
 says plan/new-emulator plan $GPU --strict
 
+gone usr/bin/qemu-system-aarch64.version
+put usr/libexec/qemu-kvm.version "QEMU emulator version 10.1.0 (qemu-kvm-10.1.0-13.el10)"
+says plan/red-hats-emulator plan $GPU --strict
+gone usr/libexec
+put usr/bin/qemu-system-aarch64.version "QEMU emulator version 11.0.0"
+
 put usr/sbin/libvirtd.version "/usr/sbin/libvirtd (libvirt) 9.0.0"
 says plan/old-libvirt plan $GPU --strict --format libvirt
 says plan/old-libvirt-json plan $GPU --json

@@ -88,6 +88,9 @@ opens bench/no-window bench $GPU
 opens bench/no-window-json bench $GPU --json
 regions $GPU "0 7 1000000"
 opens probe/no-config probe $GPU
+tree probe-silent bound_gh200
+bytes $DEV/config "$(printf 'ff%.0s' {1..4096})"
+opens probe/silent probe $GPU
 
 # Each call fails in turn: it is named, nothing is left open, and the status is 2. Those that ask
 # for what need not be there do not count.

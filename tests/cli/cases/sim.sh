@@ -27,6 +27,7 @@ simulator() {
 tree none host
 says sim/list-not-loaded sim list
 says sim/add-not-loaded sim add
+says sim/remove-not-loaded sim remove all
 put lib/modules/$RELEASE/modules.dep "updates/dkms/cohgpu-sim.ko:"
 says sim/add-will-not-load sim add
 tree sim simulator
@@ -58,6 +59,7 @@ simulates sim/remove sim remove gpu0 hopper
 simulates sim/remove-nobody sim remove gpu9
 simulates sim/remove-nothing sim remove
 simulates sim/remove-all sim remove all
+simulates sim/remove-none sim remove all
 check "all are gone" test "$(ls "$T/sys/kernel/config/cohgpu")" = features
 says sim/word-unknown sim explode
 says sim/word-too-many sim list twice
