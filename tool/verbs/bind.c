@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bind/bind.h"
@@ -93,8 +94,9 @@ static int bind_begin(const struct call *call)
 	sys_make_folder(LOCK_FOLDER);
 	if (fd >= 0)
 		close(fd);
-	fd = open(sys_path(LOCK_FILE), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-	ret = fd < 0 ? -errno : bind_lock(fd, call->option[OPT_WAIT]);
+	/* Who can open it can lock it: root alone, of one that an older cohgpu left as well. */
+	fd = open(sys_path(LOCK_FILE), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	ret = fd < 0 || fchmod(fd, 0600) ? -errno : bind_lock(fd, call->option[OPT_WAIT]);
 	if (ret) {
 		complain(LOCK_FILE, "lock", "%s",
 			 ret == -EWOULDBLOCK ? "another cohgpu is at work" : strerror(-ret));

@@ -127,6 +127,23 @@ does bind/locked bind $GPU
 does restore/locked restore $GPU
 check "nothing is changed beside another" diff "$WORK/before" <(state)
 exec 8>&-
+# Who can open the lock can keep all others waiting, which is not for everybody.
+lock_is_roots() {
+	rm -f "$T/run/cohgpu/lock"
+	$1
+	with_kernel cohgpu bind $GPU && [[ $(stat -c %a "$T/run/cohgpu/lock") == 600 ]]
+}
+left_by_an_older_one() {
+	mkdir -p "$T/run/cohgpu"
+	install -m 644 /dev/null "$T/run/cohgpu/lock"
+}
+tree bind-lock-mode hosted
+check "the lock is root's alone" lock_is_roots true
+check "and so becomes one that was not" lock_is_roots left_by_an_older_one
+tree bind-lock-link hosted
+link run/cohgpu/lock ../../elsewhere
+does bind/lock-link bind $GPU
+check "a link in its place is not followed" test ! -e "$T/elsewhere"
 does bind/wait-too-large bind $GPU --wait 9999999999
 
 # A second bind that fails leaves the rule of the first.
