@@ -174,8 +174,8 @@ bool holder_of_device(struct holder *holder, const char *address)
 	return holder_find(holder, files);
 }
 
-/* /dev/nvidiaN of a GPU, by what the driver says of it. */
-static bool host_file(char *file, size_t size, const char *address)
+/* /dev/nvidiaN of a GPU, where the driver says it; else the file is left as it is. */
+static void host_file(char *file, size_t size, const char *address)
 {
 	char path[96];
 	char *text, *at;
@@ -189,23 +189,18 @@ static bool host_file(char *file, size_t size, const char *address)
 	}
 	if (at && isdigit((unsigned char)*at))
 		snprintf(file, size, HOST_FILES "%ld", strtol(at, NULL, 10));
-	else
-		at = NULL;
 	free(text);
-	return at;
 }
 
+/* Whatever the driver, what draws or computes through DRM has one of these open. */
 size_t holders_of_host(struct holder *holders, size_t room, const char *address)
 {
-	char own[32], drm[DRM_FILES][64], path[96];
+	char own[32] = HOST_FILES "*", drm[DRM_FILES][64], path[96];
 	const char *files[DRM_FILES + 2] = {own};
 	char **names;
 	int count = 1;
 
-	if (!host_file(own, sizeof(own), address)) {
-		snprintf(own, sizeof(own), HOST_FILES "*");
-		return holder_list(holders, room, files);
-	}
+	host_file(own, sizeof(own), address);
 	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s/drm", address);
 	names = sys_names(path);
 	for (char **name = names; name && *name && count <= DRM_FILES; name++, count++) {

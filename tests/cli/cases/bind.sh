@@ -327,6 +327,15 @@ refuses override-unreadable long_override bind $GPU
 refuses foreign-record foreign_record bind $GPU
 refuses one-of-two-held one_of_two_held bind 0008:01:00.0
 refuses drawn drawn bind $GPU
+# Another driver's files are known by the device alone.
+drawn_by_nouveau() {
+	hosted
+	gone sys/bus/pci/drivers/nvidia/$GPU
+	driver_of $GPU nouveau
+	mkdir -p "$T/$DEV/drm/card0"
+	process 813 Xorg /dev/dri/card0
+}
+refuses drawn-by-nouveau drawn_by_nouveau bind $GPU
 held_not_loaded() {
 	held
 	gone sys/bus/pci/drivers/$GRACE
