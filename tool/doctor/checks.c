@@ -139,10 +139,11 @@ const struct check doctor_host[] = {
 	},
 	{
 		.id = "memory-offline",
-		.looks = "/proc/iomem, for GPU memory that the host uses as its own",
+		.looks = "/proc/iomem, for memory of the GPU that the host uses as its own",
 		.symptom = "unloading the host's driver fails, and binding hangs",
 		.fix = "stop the services that use the GPU, unload nvidia_uvm and nvidia, and wait",
-		.machine = check_memory_offline,
+		.gpu = check_memory_offline,
+		.bare = bare_memory_offline,
 	},
 	{
 		.id = "gpu-unused",

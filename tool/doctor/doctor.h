@@ -96,8 +96,18 @@ void bare_iommu(struct finding *f, const struct patient *p);
 /* Of the GPUs that this machine could get: a V100 is in POWER9s only. */
 enum gpu_family bare_family(void);
 
+/* online.c */
+void check_memory_offline(struct finding *f, const struct gpu *gpu, const struct patient *p);
+void bare_memory_offline(struct finding *f, const struct patient *p);
+/* Ranges of memory that the host uses as its own. */
+struct online {
+	unsigned int own;    /* of this GPU */
+	unsigned int untold; /* of it or another: nothing tells */
+};
+/* gpu NULL: of whichever. False where it cannot be read. */
+bool online_read(struct online *online, const struct gpu *gpu);
+
 /* machine.c */
-void check_memory_offline(struct finding *f, const struct patient *p);
 void check_gpu_unused(struct finding *f, const struct gpu *gpu, const struct patient *p);
 void check_memlock(struct finding *f, const struct patient *p);
 void check_iommu_passthrough(struct finding *f, const struct patient *p);
@@ -145,8 +155,6 @@ bool machine_is_arm64(void);
 bool machine_is_power(void);
 /* How many NUMA nodes are in a list: "has_cpu", "has_generic_initiator". */
 unsigned int kernel_nodes(const char *kind);
-/* Ranges of GPU memory that the host uses as its own. */
-unsigned int machine_online_ranges(bool *known);
 /* KVM_CHECK_EXTENSION; -errno without KVM. */
 int machine_kvm(int extension);
 #define KVM_IPA_SIZE  165

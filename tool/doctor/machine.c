@@ -22,7 +22,6 @@
 #include "doctor/doctor.h"
 #include "plan/plan.h"
 
-#define HOST_MEMORY "System RAM (NVIDIA)"
 #define KVM_REFUSES 617		 /* the release since which KVM maps no such memory uncached */
 #define CAP_LOCK    (1ULL << 14) /* CAP_IPC_LOCK */
 
@@ -44,33 +43,6 @@ bool machine_is_arm64(void)
 bool machine_is_power(void)
 {
 	return machine_is("ppc64");
-}
-
-unsigned int machine_online_ranges(bool *known)
-{
-	char *text = sys_slurp("/proc/iomem", NULL);
-	unsigned int ranges = 0;
-
-	*known = text;
-	for (char *at = text; at && (at = strstr(at, HOST_MEMORY)); at++)
-		ranges++;
-	free(text);
-	return ranges;
-}
-
-void check_memory_offline(struct finding *f, const struct patient *p)
-{
-	bool known;
-	unsigned int ranges = machine_online_ranges(&known);
-
-	(void)p;
-	if (!known)
-		finding(f, VERDICT_SKIP, "/proc/iomem cannot be read");
-	else if (ranges)
-		finding(f, VERDICT_FAIL, "%u range%s of GPU memory online in the host", ranges,
-			plural(ranges));
-	else
-		finding(f, VERDICT_PASS, "none of it is the host's");
 }
 
 void check_gpu_unused(struct finding *f, const struct gpu *gpu, const struct patient *p)

@@ -113,12 +113,13 @@ static int wait_for_drain(const struct gpu *gpu, const char *seconds)
 {
 	long left = seconds ? strtol(seconds, NULL, 10) : 0;
 	unsigned int ranges, before = 0;
-	bool known;
+	struct online online;
 
 	if (!gpu->driver[0] || gpu_is_vfio_driver(gpu->driver))
 		return EXIT_OK;
 	for (;; left--) {
-		ranges = machine_online_ranges(&known);
+		online_read(&online, gpu);
+		ranges = online.own + online.untold;
 		if (!ranges)
 			return EXIT_OK;
 		if (left <= 0 || bind_stopped)

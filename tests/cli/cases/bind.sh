@@ -201,6 +201,26 @@ one_of_two_held() {
 	minor $GPU 1
 	process 813 nvidia-persiste /dev/nvidiactl /dev/nvidia0
 }
+# memory_at BDF BASE: what NVIDIA's driver says of a GPU that is in use.
+memory_at() {
+	put "proc/driver/nvidia/gpus/$1/numa_status" "Node:      4
+Status:    online
+Address:   $2
+Size:      1800000000"
+}
+memory_of_the_other() {
+	one_of_two_held
+	memory_at 0008:01:00.0 420000000000
+	put proc/iomem "00000000-ffffffff : System RAM
+420000000000-4207ffffffff : System RAM (NVIDIA)
+420900000000-4217ffffffff : System RAM (NVIDIA)"
+}
+memory_of_both() {
+	memory_of_the_other
+	memory_at $GPU 430000000000
+	put proc/iomem "$(<"$T/proc/iomem")
+430000000000-4317ffffffff : System RAM (NVIDIA)"
+}
 drawn() {
 	hosted
 	minor $GPU 1
@@ -210,6 +230,10 @@ drawn() {
 tree bind-other-held one_of_two_held
 does bind/other-held bind $GPU
 check "a GPU is bound while another is in use" test "$(driver_now)" = $GRACE
+
+tree bind-others-memory memory_of_the_other
+does bind/others-memory bind $GPU
+check "and while memory of the other is online" test "$(driver_now)" = $GRACE
 
 # A GPU that was taken out of the machine: what is left of it goes, and no more.
 gone_gpu() {
@@ -318,6 +342,19 @@ refuses in-a-service vm_of_service bind $GPU
 refuses in-a-vm in_a_vm bind $GPU
 refuses in-a-vm-by-cdev in_a_vm_by_cdev bind $GPU
 refuses online online bind $GPU
+# Of three ranges the GPU has one; where it is not told, any may be its.
+refuses online-both memory_of_both bind $GPU
+memory_of_nobody() {
+	memory_of_the_other
+	put proc/driver/nvidia/gpus/0008:01:00.0/numa_status "Node:      4
+Status:    online"
+}
+memory_beyond() {
+	memory_of_the_other
+	put proc/iomem "420000000000-43ffffffffff : System RAM (NVIDIA)"
+}
+refuses online-untold memory_of_nobody bind $GPU
+refuses online-beyond memory_beyond bind $GPU
 refuses without-iommu without_iommu bind $GPU
 long_override() {
 	hosted

@@ -140,6 +140,24 @@ host_has_it() {
 }
 spoil memory-offline online FAIL host_has_it
 spoil memory-offline unreadable SKIP gone proc/iomem
+# Another GPU has the range, as far as the driver of either tells where its memory is.
+others_memory() {
+	put proc/iomem "430000000000-4317bfffffff : System RAM (NVIDIA)"
+	"$@"
+}
+# of_the_host [LINES]: this GPU is at the host's driver, which says LINES of the other one's memory.
+of_the_host() {
+	gone $DEV/coherent_memory
+	driver_of $GPU nvidia
+	put proc/driver/nvidia/gpus/$GPU/numa_status "Status:    offline"
+	put proc/driver/nvidia/gpus/0008:01:00.0/numa_status "Status:    online${1:-}"
+}
+other_tells=$'\nAddress:   430000000000\nSize:      1800000000'
+spoil memory-offline variant-tells PASS others_memory true
+spoil memory-offline host-tells PASS others_memory of_the_host "$other_tells"
+spoil memory-offline host-does-not FAIL others_memory of_the_host
+spoil memory-offline nobody-tells SKIP others_memory gone $DEV/coherent_memory
+spoil memory-offline not-root SKIP put proc/iomem "00000000-00000000 : System RAM (NVIDIA)"
 
 spoil gpu-unused held FAIL process 813 nvidia-persiste /dev/null /dev/nvidiactl
 held_by_service() {
