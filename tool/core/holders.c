@@ -79,6 +79,13 @@ static bool holder_is(struct holder *holder, const char *pid, const char *const 
 	return true;
 }
 
+bool holder_has(const char *pid, const char *const *files)
+{
+	struct holder holder;
+
+	return holder_is(&holder, pid, files);
+}
+
 const char *holders_text(char buf[HOLDER_TEXT], const struct holder *holders, size_t count)
 {
 	const struct holder *first = &holders[0];

@@ -30,6 +30,8 @@ void holders_complain(const struct holder *holders, size_t count, const char *ob
 bool holder_find(struct holder *holder, const char *const *files);
 /* So many of them as there is room for; their number. */
 size_t holder_list(struct holder *holders, size_t room, const char *const *files);
+/* Of one process, whether it does. */
+bool holder_has(const char *pid, const char *const *files);
 /* A process that has a VFIO device open, by its own node or its group's. */
 bool holder_of_device(struct holder *holder, const char *address);
 /*

@@ -48,11 +48,15 @@ bool machine_is_power(void)
 void check_gpu_unused(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	struct holder holders[HOLDERS];
-	size_t count = holders_of_host(holders, HOLDERS, gpu->address);
+	bool given = !gpu->driver[0] || gpu_is_vfio_driver(gpu->driver);
+	size_t count = given ? 0 : holders_of_host(holders, HOLDERS, gpu->address);
 	char text[HOLDER_TEXT];
 
 	(void)p;
-	if (count) {
+	/* What is open then is another GPU's. */
+	if (given) {
+		finding(f, VERDICT_PASS, "no driver of the host's has it");
+	} else if (count) {
 		finding(f, VERDICT_FAIL, "%.250s", holders_text(text, holders, count));
 		holders_fix(f->fix, sizeof(f->fix), holders, count);
 	} else if (!holder_sees_all()) {
@@ -113,14 +117,21 @@ static uint64_t vmm_ram(const char *pid, uint64_t otherwise)
 	return ram ? ram : otherwise;
 }
 
+/* One without a VFIO device locks nothing, and nobody raised its limit. */
 static void check_vmm(struct finding *f, const char *pid, const char *command, uint64_t ram)
 {
+	static const char *const files[] = {"/dev/vfio/*", "/dev/iommu", NULL};
 	uint64_t limit = 0, wanted = vmm_ram(pid, ram) + PLAN_LOCK_REST;
 	char a[32], b[32];
 
-	if (lock_limit(pid, &limit) && limit < wanted)
+	if (!lock_limit(pid, &limit) || limit >= wanted)
+		return;
+	if (holder_has(pid, files))
 		finding(f, VERDICT_FAIL, "%s for %s (%s), which wants %s", out_size(a, limit),
 			command, pid, out_size(b, wanted));
+	else if (!holder_sees_all() && f->verdict == VERDICT_PASS)
+		finding(f, VERDICT_SKIP, "only root sees whether %s (%s) has a VFIO device",
+			command, pid);
 }
 
 /* What a VMM that is started from here would inherit. */

@@ -120,10 +120,9 @@ static const char *enforced_by(void)
 	sys_line(line, sizeof(line), "/sys/module/module/parameters/sig_enforce");
 	if (line[0] == 'Y')
 		return "module.sig_enforce";
-	line[0] = 0;
-	sys_line(line, sizeof(line), "/sys/kernel/security/lockdown");
-	if (strchr(line, '[') && !strstr(line, "[none]"))
-		return "kernel lockdown";
+	/* What Secure Boot makes of it is up to the kernel, and is here where it can be seen. */
+	if (!sys_line(line, sizeof(line), "/sys/kernel/security/lockdown") && strchr(line, '['))
+		return strstr(line, "[none]") ? NULL : "kernel lockdown";
 	return secure ? "Secure Boot" : NULL;
 }
 

@@ -64,6 +64,13 @@ not_asked_for() {
 spoil module-signed lockdown FAIL unsigned
 spoil module-signed secure-boot FAIL secure_boot
 spoil module-signed not-asked-for PASS not_asked_for
+# A kernel that makes nothing of Secure Boot says so.
+secure_boot_alone() {
+	secure_boot
+	not_asked_for
+	put sys/module/module/parameters/sig_enforce N
+}
+spoil module-signed secure-boot-alone PASS secure_boot_alone
 
 spoil driver-name spelling FAIL put $DEV/driver_override nvgrace-gpu-vfio-pci
 spoil driver-name unknown FAIL put $DEV/driver_override vfio-gpu
@@ -159,8 +166,13 @@ spoil memory-offline host-does-not FAIL others_memory of_the_host
 spoil memory-offline nobody-tells SKIP others_memory gone $DEV/coherent_memory
 spoil memory-offline not-root SKIP put proc/iomem "00000000-00000000 : System RAM (NVIDIA)"
 
-spoil gpu-unused held FAIL process 813 nvidia-persiste /dev/null /dev/nvidiactl
+held() {
+	driver_of $GPU nvidia
+	process 813 nvidia-persiste /dev/null /dev/nvidiactl
+}
+spoil gpu-unused held FAIL held
 held_by_service() {
+	driver_of $GPU nvidia
 	process 813 nvidia-persiste /dev/nvidiactl
 	unit 813 system.slice/nvidia-persistenced.service
 }
@@ -179,10 +191,24 @@ held_by_many() {
 spoil gpu-unused many FAIL held_by_many
 check "what holds it is what the fix ends, each once" grep -qxF '      fix: systemctl stop nvidia-persistenced.service nvidia-dcgm.service; end python3 (816), nvtop (817)' "$WORK/said"
 other_held() {
+	driver_of $GPU nvidia
 	put proc/driver/nvidia/gpus/$GPU/information "Device Minor: 	 1"
 	process 813 nvidia-persiste /dev/nvidiactl /dev/nvidia0 /dev/nvidia10
 }
 spoil gpu-unused other PASS other_held
+# Whoever has those files open at a GPU that VFIO has, or nobody, uses another one.
+spoil gpu-unused given PASS process 813 nvidia-persiste /dev/null /dev/nvidiactl
+nobodys() {
+	held
+	gone $DEV/driver
+}
+spoil gpu-unused unbound PASS nobodys
+drawn_by_nouveau() {
+	driver_of $GPU nouveau
+	mkdir -p "$T/$DEV/drm/card0"
+	process 813 Xorg /dev/dri/card0
+}
+spoil gpu-unused nouveau FAIL drawn_by_nouveau
 
 spoil iommu off FAIL gone $DEV/iommu_group
 without_group_yet() {
@@ -229,21 +255,31 @@ two_without_dmabuf() {
 }
 spoil peer-to-peer two FAIL two_without_dmabuf
 
+# limited_vmm FILE: it has the file open.
 limited_vmm() {
-	process 900 qemu-system-aar /dev/kvm
+	process 900 qemu-system-aar /dev/kvm $1
 	limits 900 8388608
 }
 privileged_vmm() {
-	limited_vmm
+	limited_vmm /dev/vfio/3
 	put proc/900/status "CapEff:	0000000000004000"
 }
 spoil memlock self WARN limits self 8388608
-spoil memlock vmm FAIL limited_vmm
+spoil memlock vmm FAIL limited_vmm /dev/vfio/3
 spoil memlock privileged PASS privileged_vmm
+spoil memlock iommufd FAIL limited_vmm /dev/iommu
+# A VM without a device is left to its limit, whatever one with a device has.
+ordinary_vmm() {
+	process 850 qemu-system-aar /dev/kvm
+	limits 850 8388608
+	"$@"
+}
+spoil memlock ordinary PASS ordinary_vmm true
+spoil memlock one-of-both FAIL ordinary_vmm limited_vmm /dev/vfio/3
 # It locks what its guest has, which its command line says in one of three ways.
 # vmm_of LIMIT ARGUMENT
 vmm_of() {
-	limited_vmm
+	limited_vmm /dev/vfio/3
 	limits 900 $1
 	printf '%s\0' qemu-system-aarch64 -name guest -m "$2" -S >"$T/proc/900/cmdline"
 }
