@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Options of the running kernel that no module can supply. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <zlib.h>
@@ -22,6 +24,20 @@
 #define PER_GIB		  (1ULL << 30)
 #define THP		  "/sys/kernel/mm/transparent_hugepage/enabled"
 
+/* Of a FIFO the end would be waited for. */
+static gzFile config_open(const char *full)
+{
+	int fd = open(full, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	gzFile file = NULL;
+	struct stat st;
+
+	if (fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode))
+		file = gzdopen(fd, "rb");
+	if (fd >= 0 && !file)
+		close(fd);
+	return file;
+}
+
 /* zlib reads plain files as they are. */
 static char *config_read(const char *path)
 {
@@ -30,7 +46,7 @@ static char *config_read(const char *path)
 	int size;
 
 	sys_ask(path);
-	file = gzopen(sys_path("%s", path), "rbe");
+	file = config_open(sys_path("%s", path));
 	text = file ? malloc(CONFIG_MAX) : NULL;
 	size = text ? gzread(file, text, CONFIG_MAX - 1) : -1;
 	if (file)

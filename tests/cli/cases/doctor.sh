@@ -308,6 +308,13 @@ spoil kvm-cacheable amd64 SKIP put proc/sys/kernel/arch x86_64
 spoil nodes-shift three FAIL config NODES_SHIFT=3
 spoil nodes-shift unknown SKIP gone boot
 spoil sva off WARN config ARM_SMMU_V3_SVA=n
+config_fifo() {
+	rm "$T/boot/config-$RELEASE"
+	mkfifo "$T/boot/config-$RELEASE"
+}
+tree config-fifo healthy
+config_fifo
+check "a configuration that is no file is not waited for" timeout 20 env COHGPU_SYSROOT="$T" "$COHGPU" doctor --check sva
 spoil memory-failure off WARN config MEMORY_FAILURE=n
 spoil huge-maps small WARN config ARCH_SUPPORTS_HUGE_PFNMAP=n
 large_pages() {
