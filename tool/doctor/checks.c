@@ -248,7 +248,7 @@ const struct check doctor_host[] = {
 	},
 	{
 		.id = "power",
-		.looks = "the power state",
+		.looks = "the power state, and whether VFIO may let a Grace GPU fall into D3cold",
 		.symptom = "the GPU is stuck in D3cold after some VMs, or comes back untrained",
 		.fix = "echo 0 > /sys/bus/pci/devices/{GPU}/d3cold_allowed",
 		.gpu = check_power,

@@ -189,6 +189,25 @@ void check_answers(struct finding *f, const struct gpu *gpu, const struct patien
 	}
 }
 
+/*
+ * VFIO lets a GPU sleep that nobody has open, as deep as the platform can; memory that lost its
+ * power in D3cold has to be trained anew. One that rests in D3hot shows that it goes no deeper.
+ * POWER has no D3cold.
+ */
+static bool power_may_go(const struct gpu *gpu)
+{
+	char control[16] = "", idle[8] = "";
+	uint64_t allowed = 0;
+
+	if (gpu->model->family != GPU_GRACE || !gpu_is_vfio_driver(gpu->driver) ||
+	    strcmp(gpu->power_state, "D0"))
+		return false;
+	sys_u64(&allowed, "%s", gpu_file(gpu, "d3cold_allowed"));
+	sys_line(control, sizeof(control), "%s", gpu_file(gpu, "power/control"));
+	sys_line(idle, sizeof(idle), "/sys/module/vfio_pci/parameters/disable_idle_d3");
+	return allowed && strcmp(control, "on") && idle[0] != 'Y';
+}
+
 void check_power(struct finding *f, const struct gpu *gpu, const struct patient *p)
 {
 	(void)p;
@@ -200,6 +219,10 @@ void check_power(struct finding *f, const struct gpu *gpu, const struct patient 
 		finding(f, VERDICT_WARN, "asleep in D3cold");
 	else if (strncmp(gpu->power_state, "D", 1))
 		finding(f, VERDICT_FAIL, "power state %s", gpu->power_state);
+	else if (power_may_go(gpu))
+		finding(f, VERDICT_WARN,
+			"%s; D3cold is allowed when nobody uses it, if the platform has it",
+			gpu->power_state);
 	else
 		finding(f, VERDICT_PASS, "%s", gpu->power_state);
 }

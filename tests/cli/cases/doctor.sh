@@ -348,6 +348,16 @@ unknown_without_driver() {
 	gone $DEV/driver
 	put $DEV/power_state unknown
 }
+# D3cold is where VFIO lets an unused GPU go, unless something keeps it from that.
+may_sleep() {
+	put $DEV/d3cold_allowed 1
+	"$@"
+}
+spoil power allowed WARN may_sleep true
+spoil power at-rest PASS may_sleep put $DEV/power_state D3hot
+spoil power kept-on PASS may_sleep put $DEV/power/control on
+spoil power never-idle PASS may_sleep put sys/module/vfio_pci/parameters/disable_idle_d3 Y
+spoil power not-vfio PASS may_sleep driver_of $GPU nvidia
 spoil power not-yet SKIP unknown_without_driver
 spoil reset none FAIL gone $DEV/reset_method
 spoil reset disabled FAIL put $DEV/reset_method ""
