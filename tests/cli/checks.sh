@@ -27,6 +27,11 @@ outcome() {
 	esac
 }
 
+# forget_seen: what was seen of one machine's checks is not seen of another's of the same name.
+forget_seen() {
+	spoilt=() passed_by=()
+}
+
 # of_the_healthy ARGS...: the checks that there are, and those that pass on $T.
 of_the_healthy() {
 	local id

@@ -362,8 +362,12 @@ spoil power not-yet SKIP unknown_without_driver
 spoil reset none FAIL gone $DEV/reset_method
 spoil reset disabled FAIL put $DEV/reset_method ""
 
+check "every check of doctor has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 25
+
 # POWER9: what is said of Grace is not said of a V100, and its bridges are looked at.
 tree v100 healthy_v100
+forget_seen
+of_the_healthy doctor
 says doctor/v100-healthy doctor --strict
 says doctor/v100-healthy-json doctor --json
 check "no check of Grace's is made of a V100" test "$(cohgpu doctor --json | jq '[.results[].id | select(IN("iommufd", "sva", "kvm-cacheable", "peer-to-peer", "memory-ready", "iommu-shared", "iommu-passthrough"))] | length')" = 0
@@ -424,13 +428,46 @@ spoil_v100 guest-mapping module PASS symbols "t pnv_npu2_map_lpar_dev	[npu]" "T 
 spoil_v100 guest-mapping data FAIL symbols "r pnv_npu2_map_lpar_dev	[npu]" "T pnv_npu2_unmap_lpar_dev"
 spoil_v100 guest-mapping unreadable SKIP gone proc/kallsyms
 spoil_v100 reset none FAIL gone $V100/reset_method
+# What is looked at in the same way, of either.
+V100_MODULE=lib/modules/$RELEASE/updates/dkms/nvlink2-vfio-pci.ko
+silent_v100() {
+	bytes $V100/config "$(printf 'ff%.0s' {1..64})"
+}
+locked_down() {
+	put sys/kernel/security/lockdown "none [integrity] confidentiality"
+}
+held_v100() {
+	driver_of 0004:04:00.0 nvidia
+	process 813 nvidia-persiste /dev/nvidiactl
+}
+online_v100() {
+	put proc/iomem "4000000000000-40007ffffffff : System RAM (NVIDIA)"
+	driver_of 0004:04:00.0 nvidia
+}
+small_vmm() {
+	process 900 qemu-system-ppc /dev/kvm /dev/vfio/1
+	limits 900 8388608
+}
+without_core_v100() {
+	put lib/modules/$RELEASE/modules.dep "updates/dkms/nvlink2-vfio-pci.ko: updates/dkms/vfio-coherent.ko"
+}
+spoil_v100 vfio none FAIL without_core_v100
+spoil_v100 answers all-ones FAIL silent_v100
+spoil_v100 module-built magic FAIL module $V100_MODULE 6.1.0-old
+spoil_v100 module-signed lockdown FAIL locked_down
+spoil_v100 driver-name spelling FAIL put $V100/driver_override nvlink2-vfio-pci
+spoil_v100 memory-offline online FAIL online_v100
+spoil_v100 gpu-unused held FAIL held_v100
+spoil_v100 memlock vmm FAIL small_vmm
+spoil_v100 memory-failure off WARN config MEMORY_FAILURE=n
+spoil_v100 power error FAIL put $V100/power_state error
+spoil_v100 power allowed PASS put $V100/d3cold_allowed 1
 broken_v100() {
 	driver_of 0004:04:00.0 vfio-pci
 	gone sys/bus/pci/devices/0006:00:00.0/driver
 	driver_of 0006:00:00.1 npu
 	gone proc/device-tree/memory@4000000000000
-	process 900 qemu-system-ppc /dev/kvm
-	limits 900 8388608
+	small_vmm
 	put $V100/power_state error
 }
 tree v100-of-today healthy_v100
@@ -444,9 +481,6 @@ says doctor/v100-broken doctor
 
 check "no fix has a word in place of an address" test "$(grep -hE '^ +fix: ' "$HERE"/golden/doctor/* | grep -cE '(cohgpu [a-z]+|devices/) ?(GPU|\{)')" = 0
 check "no fix names a file of the sources" test "$(grep -hE '^ +fix: ' "$HERE"/golden/doctor/* | grep -c 'docs/')" = 0
-check "every check of doctor has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 25
-tree v100-checks healthy_v100
-of_the_healthy doctor
 check "every check of a V100 has a tree that is spoilt for it, and one on which it passes" every_check_spoilt 20
 
 # The definition of a VM: what plan prints is healthy, and each check has a
