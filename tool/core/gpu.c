@@ -261,16 +261,46 @@ void gpu_scan(struct gpu_set *set)
 	sys_names_free(names);
 }
 
+void gpu_copy(struct gpu_set *to, const struct gpu_set *from)
+{
+	*to = *from;
+	to->gpu = from->count ? malloc(from->count * sizeof(*to->gpu)) : NULL;
+	if (to->gpu)
+		memcpy(to->gpu, from->gpu, from->count * sizeof(*to->gpu));
+	else
+		to->count = 0;
+}
+
 void gpu_free(struct gpu_set *set)
 {
 	free(set->gpu);
 	memset(set, 0, sizeof(*set));
 }
 
+static bool gpu_matches(const struct gpu *gpu, int domain, int bus, int slot, int function)
+{
+	int d, b, s, f;
+
+	return gpu_parse_address(gpu->address, &d, &b, &s, &f) && b == bus && s == slot &&
+	       f == function && (domain < 0 || d == domain);
+}
+
+bool gpu_is_named(const struct gpu_set *set, const char *word)
+{
+	int domain, bus, slot, function;
+
+	if (!gpu_parse_address(word, &domain, &bus, &slot, &function))
+		return false;
+	for (size_t i = 0; i < set->count; i++)
+		if (gpu_matches(&set->gpu[i], domain, bus, slot, function))
+			return true;
+	return false;
+}
+
 /* The GPU that a word names; an exit code otherwise. */
 static int gpu_find(const struct gpu_set *set, const char *word, const struct gpu **found)
 {
-	int domain, bus, slot, function, d, b, s, f;
+	int domain, bus, slot, function;
 
 	*found = NULL;
 	if (!gpu_parse_address(word, &domain, &bus, &slot, &function)) {
@@ -280,8 +310,7 @@ static int gpu_find(const struct gpu_set *set, const char *word, const struct gp
 	for (size_t i = 0; i < set->count; i++) {
 		const struct gpu *gpu = &set->gpu[i];
 
-		if (!gpu_parse_address(gpu->address, &d, &b, &s, &f) || b != bus || s != slot ||
-		    f != function || (domain >= 0 && d != domain))
+		if (!gpu_matches(gpu, domain, bus, slot, function))
 			continue;
 		if (*found) {
 			complain(word, "find", "%s and %s both end so: give the domain too",

@@ -82,12 +82,15 @@ struct gpu_set {
 
 /* All of this machine, by address. */
 void gpu_scan(struct gpu_set *set);
+void gpu_copy(struct gpu_set *to, const struct gpu_set *from);
 void gpu_free(struct gpu_set *set);
 /*
  * Those that the words name, each once, in the order of the words: full or short addresses, or
  * "all". An exit code, having complained; EXIT_NOTHING when there is none at all.
  */
 int gpu_select(struct gpu_set *set, char **words, int count);
+/* Whether a word is the address of one of them; "all" is none. */
+bool gpu_is_named(const struct gpu_set *set, const char *word);
 
 /* Reads again what may change while it runs; false when it is gone. */
 bool gpu_refresh(struct gpu *gpu);

@@ -22,9 +22,9 @@ struct finding {
 	char fix[256]; /* of what was found; "": the check's */
 };
 
-/* What is examined. */
+/* What is examined. Its words choose of whose GPUs a check tells, not what a GPU is judged by. */
 struct patient {
-	const struct gpu_set *gpus;
+	const struct gpu_set *gpus;  /* all of the machine; with --domain, all of the domain */
 	const struct domain *domain; /* with --domain only */
 	uint64_t ram;		     /* of the guest that is to come */
 	uint64_t memory;	     /* of a GPU; 0: as its driver says */

@@ -26,6 +26,7 @@ static const enum out_colour doctor_colours[VERDICTS] = {
 
 struct examination {
 	const struct patient *patient;
+	const struct gpu_set *chosen;
 	const char *only; /* a check's id; NULL: all */
 	char addresses[256];
 	bool json;
@@ -99,7 +100,7 @@ static void join_addresses(struct examination *e)
 
 static void examine(struct examination *e, const struct check *check)
 {
-	const struct gpu_set *gpus = e->patient->gpus;
+	const struct gpu_set *gpus = e->chosen;
 	void (*once)(struct finding * f, const struct patient *p);
 	struct finding f;
 
@@ -142,11 +143,42 @@ static void summary(struct examination *e, struct json_object *object)
 		       e->count[VERDICT_WARN], e->count[VERDICT_FAIL], e->count[VERDICT_SKIP]);
 }
 
+/* A GPU of this host that the words name, and the domain does not have; an exit code. */
+static int choose_of_domain(const struct call *call, const struct gpu_set *machine,
+			    const struct gpu_set *domain)
+{
+	for (int w = 0; w < call->count; w++) {
+		const char *word = call->words[w];
+
+		if (!gpu_is_named(machine, word) || gpu_is_named(domain, word))
+			continue;
+		complain(word, "find", "the domain does not have this GPU");
+		return EXIT_FAILED;
+	}
+	return EXIT_OK;
+}
+
+/* What is wrong with the name of a check; an exit code. */
+static int choose_check(const char *only, const struct check *checks)
+{
+	if (!only || is_check(checks, only))
+		return EXIT_OK;
+	if (is_check(doctor_domain, only))
+		complain(only, "find", "it is a check of a domain: --domain FILE");
+	else if (is_check(doctor_guest, only))
+		complain(only, "find", "it is a check of a guest: --guest");
+	else if (is_check(doctor_host, only))
+		complain(only, "find", "it is a check of the host: neither --domain nor --guest");
+	else
+		complain(only, "find", "no such check");
+	advise("see: man cohgpu-doctor");
+	return EXIT_USAGE;
+}
+
 /* What is examined, and by which checks; an exit code. */
 static int choose(const struct call *call, struct patient *patient, struct domain *domain,
-		  struct gpu_set *set, const struct check **checks)
+		  const struct gpu_set *machine, struct gpu_set *set, const struct check **checks)
 {
-	const char *only = call->option[OPT_CHECK];
 	const char *ram = call_has(call, OPT_RAM) ? call->option[OPT_RAM] : PLAN_RAM;
 	int status;
 
@@ -181,17 +213,15 @@ static int choose(const struct call *call, struct patient *patient, struct domai
 		patient->domain = domain;
 		domain_select(domain, set);
 	}
-	if (only && !is_check(*checks, only)) {
-		complain(only, "find", "no such check");
-		advise("see: man cohgpu-doctor");
-		return EXIT_USAGE;
-	}
+	status = choose_check(call->option[OPT_CHECK], *checks);
+	if (status)
+		return status;
 	if (patient->domain && !set->count) {
 		complain(call->option[OPT_DOMAIN], "find",
 			 "the domain has no coherent GPU of this machine");
 		return EXIT_NOTHING;
 	}
-	return EXIT_OK;
+	return patient->domain ? choose_of_domain(call, machine, set) : EXIT_OK;
 }
 
 /* No GPU is named: of a machine that has none there is something to say all the same. */
@@ -207,11 +237,12 @@ int run_doctor(const struct call *call)
 {
 	struct json_object *object = out_new(call);
 	const struct check *checks;
-	struct domain domain;
-	struct gpu_set set;
+	struct domain domain = {0};
+	struct gpu_set machine, set, chosen;
 	struct patient patient = {.gpus = &set};
 	struct examination e = {
 		.patient = &patient,
+		.chosen = &chosen,
 		.only = call->option[OPT_CHECK],
 		.json = call_has(call, OPT_JSON),
 		.results = out_array(object, "results"),
@@ -219,25 +250,29 @@ int run_doctor(const struct call *call)
 	bool bare;
 	int status;
 
-	gpu_scan(&set);
-	status = choose(call, &patient, &domain, &set, &checks);
+	gpu_scan(&machine);
+	gpu_copy(&set, &machine);
+	status = choose(call, &patient, &domain, &machine, &set, &checks);
+	gpu_copy(&chosen, &set);
 	/* Without a GPU the machine is examined first: it may be about to get one. */
 	bare = !set.count && checks == doctor_host && names_none(call);
 	if (!status && !bare)
-		status = gpu_select(&set, call->words, call->count);
+		status = gpu_select(&chosen, call->words, call->count);
 	if (!status) {
 		examine(&e, checks);
 		summary(&e, object);
 	}
 	if (!status && bare) {
 		fflush(stdout);
-		status = gpu_select(&set, call->words, call->count);
+		status = gpu_select(&chosen, call->words, call->count);
 	}
 	if (!status && e.count[VERDICT_FAIL])
 		status = EXIT_FAILED;
 	else if (!status && e.count[VERDICT_WARN] && call_has(call, OPT_STRICT))
 		status = EXIT_WARNINGS;
+	gpu_free(&chosen);
 	gpu_free(&set);
+	gpu_free(&machine);
 	json_object_put(object);
 	return status;
 }

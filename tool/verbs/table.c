@@ -181,6 +181,8 @@ const struct verb verbs[] = {
 			"prints a verdict for each: PASS, WARN, FAIL, or SKIP where it could not "
 			"be seen. With WARN and FAIL go the symptom that it would have, and the "
 			"fix. Nothing is changed.\n"
+			"Words choose the GPUs that are reported on. The machine, or the domain, "
+			"is judged with all that it has.\n"
 			"Without a GPU the machine is examined for what any of them needs: on "
 			"POWER "
 			"a V100, else a Grace GPU. What is wrong is said, then that there is no "

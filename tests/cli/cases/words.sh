@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=bash disable=SC2086 # no name in a tree has a space
+# What words choose: of which GPUs is told, and not by what they are judged.
+
+three_fit() {
+	gb200_three
+	fit
+	config VFIO_PCI_DMABUF=n NODES_SHIFT=4
+	put sys/devices/system/node/has_cpu 0
+	put sys/devices/system/node/has_generic_initiator 2-9
+}
+tree words-three three_fit
+says words/iommu-shared doctor 0008:01:00.0 --check iommu-shared
+says words/peer-to-peer doctor 0008:01:00.0 --check peer-to-peer
+says words/nodes-shift doctor 0008:01:00.0 --check nodes-shift
+says words/guest-nodes doctor 0008:01:00.0 --guest --check guest-nodes
+# found_of CHECK ARGS...: the verdict, and what was found.
+found_of() {
+	local check=$1
+	shift
+	cohgpu doctor --check $check --json "$@" | jq -r '.results[] | select(.object | IN("machine", "domain", "0008:01:00.0")) | "\(.verdict) \(.found)"'
+}
+# same_of_one CHECK ARGS...: of one GPU that is named as of all.
+same_of_one() {
+	[[ $(found_of "$@") == [FW]A* ]] && diff <(found_of "$@") <(found_of "$@" 0008:01:00.0)
+}
+for id in iommu-shared peer-to-peer nodes-shift; do
+	check "$id is the same of one GPU and of all" same_of_one $id
+done
+check "guest-nodes is the same of one GPU and of all" same_of_one guest-nodes --guest
+tree words-domain gb200_two
+cohgpu plan all --format libvirt --ram 64G 2>/dev/null |
+	sed "s/<pcihole64 unit='KiB'>[0-9]*/<pcihole64 unit='GiB'>512/; s/\(pref64-reserve.*value='\)[0-9]*/\1137438953472/" >"$WORK/two.xml"
+check "mmio-window is the same of one GPU and of all" same_of_one mmio-window --domain "$WORK/two.xml"
+says words/mmio-window doctor 0009:01:00.0 --domain "$WORK/two.xml" --check mmio-window
+# A GPU of the host that the domain has not, and one that nobody has.
+tree words-three three_fit
+says words/not-in-the-domain doctor 000a:01:00.0 --domain "$WORK/two.xml"
+says words/not-in-the-host doctor 000b:01:00.0 --domain "$WORK/two.xml"
+says words/all-of-the-domain doctor all --domain "$WORK/two.xml" --check guest-function
+# A check of another kind.
+says words/check-of-a-domain doctor --check mmio-window
+says words/check-of-a-guest doctor --check guest-bars
+says words/check-of-the-host doctor --guest --check vfio
+says words/check-of-none doctor --check nosuch
