@@ -7,7 +7,6 @@
 
 #define DOMAIN_NODES   256
 #define DOMAIN_BRIDGES 256
-#define DOMAIN_GPUS    64 /* with their bridges */
 #define DOMAIN_ALIAS   32
 
 struct domain_gpu {
@@ -21,7 +20,7 @@ struct domain_gpu {
 };
 
 struct domain {
-	struct domain_gpu gpu[DOMAIN_GPUS];
+	struct domain_gpu *gpu; /* all hostdevs on PCI: bridges and others too */
 	size_t count;
 	char type[16], arch[16]; /* "" not said */
 	char emulator[256];
@@ -41,8 +40,9 @@ struct domain {
 	char alias[DOMAIN_BRIDGES][DOMAIN_ALIAS];
 };
 
-/* An exit code, having complained. */
+/* An exit code, having complained; domain_free() in any case. */
 int domain_read(struct domain *domain, const char *file);
+void domain_free(struct domain *domain);
 /* Of those on the machine, the ones that the domain has. */
 void domain_select(const struct domain *domain, struct gpu_set *set);
 /* By its address on the host; NULL: it is not in the domain. */

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <json-c/json.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
 
@@ -20,6 +21,9 @@
 #define NO_MMAP "x-no-mmap"
 #define RESERVE "pref64-reserve"
 #define PORT	"pcie-root-port"
+
+/* What fits struct domain_gpu; libvirt takes 32 bits, of which no host has all. */
+#define PCI_DOMAINS 0x10000000
 
 static bool is(const xmlNode *node, const char *name)
 {
@@ -94,30 +98,82 @@ static void read_nodeset(bool *node, const char *text)
 	}
 }
 
-static void read_hostdev(struct domain *domain, const xmlNode *node)
+/* In an address libvirt takes 0 for what is not there. False: it is there, and out of range. */
+static bool address_part(const xmlNode *node, const char *name, uint64_t limit, uint64_t *value)
+{
+	*value = 0;
+	if (!node || !xmlHasProp(node, (const xmlChar *)name))
+		return true;
+	*value = attribute_number(node, name, limit);
+	return *value < limit;
+}
+
+struct address {
+	uint64_t domain, bus, slot, function;
+};
+
+/* An exit code, having complained with the file's line. */
+static int read_address(struct address *a, const xmlNode *node, const char *file)
+{
+	const char *bad = NULL;
+	char value[32];
+
+	if (!address_part(node, "domain", PCI_DOMAINS, &a->domain))
+		bad = "domain";
+	else if (!address_part(node, "bus", DOMAIN_BRIDGES, &a->bus))
+		bad = "bus";
+	else if (!address_part(node, "slot", 32, &a->slot))
+		bad = "slot";
+	else if (!address_part(node, "function", 8, &a->function))
+		bad = "function";
+	if (!bad)
+		return EXIT_OK;
+	attribute(node, bad, value, sizeof(value));
+	complain(file, "read", "line %ld: %s='%s' of a <hostdev> is no %s of PCI",
+		 xmlGetLineNo((xmlNode *)node), bad, value, bad);
+	return EXIT_FAILED;
+}
+
+static struct domain_gpu *add_gpu(struct domain *domain)
+{
+	struct domain_gpu *more = realloc(domain->gpu, (domain->count + 1) * sizeof(*domain->gpu));
+
+	if (!more) {
+		complain("hostdev", "read", "%s", strerror(ENOMEM));
+		return NULL;
+	}
+	domain->gpu = more;
+	return memset(&more[domain->count++], 0, sizeof(*more));
+}
+
+static int read_hostdev(struct domain *domain, const xmlNode *node, const char *file)
 {
 	const xmlNode *from = child(child(node, "source"), "address");
 	const xmlNode *place = child(node, "address"), *driver = child(node, "driver");
-	struct domain_gpu *gpu = &domain->gpu[domain->count];
+	struct address source, guest;
+	struct domain_gpu *gpu;
 	char nodeset[256];
 
-	if (!attribute_is(node, "type", "pci") || !from || domain->count == DOMAIN_GPUS)
-		return;
-	memset(gpu, 0, sizeof(*gpu));
+	if (!attribute_is(node, "type", "pci") || !from)
+		return EXIT_OK;
+	if (read_address(&source, from, file) || read_address(&guest, place, file))
+		return EXIT_FAILED;
+	gpu = add_gpu(domain);
+	if (!gpu)
+		return EXIT_FAILED;
 	snprintf(gpu->address, sizeof(gpu->address), "%04x:%02x:%02x.%x",
-		 (unsigned int)attribute_number(from, "domain", 0x10000) & 0xffff,
-		 (unsigned int)attribute_number(from, "bus", 0xff) & 0xff,
-		 (unsigned int)attribute_number(from, "slot", 0x1f) & 0x1f,
-		 (unsigned int)attribute_number(from, "function", 7) & 7);
+		 (unsigned int)source.domain & (PCI_DOMAINS - 1), (unsigned int)source.bus & 0xff,
+		 (unsigned int)source.slot & 0x1f, (unsigned int)source.function & 7);
 	attribute(driver, "model", gpu->model, sizeof(gpu->model));
 	gpu->managed = attribute_is(node, "managed", "yes");
 	gpu->iommufd = attribute_is(driver, "iommufd", "yes");
-	gpu->bus = attribute_number(place, "bus", DOMAIN_BRIDGES);
-	gpu->function = attribute_number(place, "function", 8);
-	gpu->has_place = gpu->bus < DOMAIN_BRIDGES && gpu->function < 8;
+	gpu->bus = guest.bus;
+	gpu->function = guest.function;
+	/* Slot 0 of the first bus is the host bridge's: to libvirt that is an address not given. */
+	gpu->has_place = guest.domain || guest.bus || guest.slot;
 	attribute(child(node, "acpi"), "nodeset", nodeset, sizeof(nodeset));
 	read_nodeset(gpu->node, nodeset);
-	domain->count++;
+	return EXIT_OK;
 }
 
 /* All other models are bridges from PCI to PCI: ports, a switch's too, and old ones. */
@@ -148,13 +204,15 @@ static void read_controller(struct domain *domain, const xmlNode *node)
 		domain->window = content_size(child(node, "pcihole64"));
 }
 
-static void read_devices(struct domain *domain, const xmlNode *devices)
+static int read_devices(struct domain *domain, const xmlNode *devices, const char *file)
 {
-	for (const xmlNode *at = devices ? devices->children : NULL; at; at = at->next) {
+	int status = EXIT_OK;
+
+	for (const xmlNode *at = devices ? devices->children : NULL; at && !status; at = at->next) {
 		const xmlNode *driver = child(at, "driver");
 
 		if (is(at, "hostdev")) {
-			read_hostdev(domain, at);
+			status = read_hostdev(domain, at, file);
 		} else if (is(at, "controller")) {
 			read_controller(domain, at);
 		} else if (is(at, "emulator")) {
@@ -170,15 +228,22 @@ static void read_devices(struct domain *domain, const xmlNode *devices)
 			domain->oas = attribute_number(driver, "oas", 64) % 64;
 		}
 	}
+	return status;
 }
 
+/* One without an id has the number that its place among them gives it. */
 static void read_cells(struct domain *domain, const xmlNode *numa)
 {
-	for (const xmlNode *at = numa ? numa->children : NULL; at; at = at->next) {
-		uint64_t id =
-			is(at, "cell") ? attribute_number(at, "id", DOMAIN_NODES) : DOMAIN_NODES;
+	uint64_t order = 0, id;
 
-		if (id == DOMAIN_NODES)
+	for (const xmlNode *at = numa ? numa->children : NULL; at; at = at->next) {
+		if (!is(at, "cell"))
+			continue;
+		id = xmlHasProp(at, (const xmlChar *)"id")
+			     ? attribute_number(at, "id", DOMAIN_NODES)
+			     : order;
+		order++;
+		if (id >= DOMAIN_NODES)
 			continue;
 		domain->has_cell[id] = true;
 		domain->cell[id] = attribute_number(at, "memory", UINT64_MAX);
@@ -245,16 +310,37 @@ static void read_argument(struct domain *domain, char *text, const char *name)
 	read_property(domain, device, name, value);
 }
 
+/* The other form of -device: {"driver": ..., "id": ..., "x-no-mmap": true}. */
+static void read_json(struct domain *domain, const char *text)
+{
+	static const char *const names[] = {NO_MMAP, RESERVE};
+	struct json_object *object = json_tokener_parse(text), *id, *value;
+	const char *device = "none";
+
+	if (json_object_object_get_ex(object, "id", &id))
+		device = json_object_get_string(id);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (json_object_object_get_ex(object, names[i], &value) && value)
+			read_property(domain, device ? device : "none", names[i],
+				      json_object_get_string(value));
+	json_object_put(object);
+}
+
 /* "-set device.X.x-no-mmap=on", "-device ...,x-no-mmap=on", "-global ...". */
 static void read_arguments(struct domain *domain, const xmlNode *line)
 {
 	char text[512];
 
 	for (const xmlNode *at = line ? line->children : NULL; at; at = at->next) {
-		if (!is(at, "arg"))
-			continue;
-		attribute(at, "value", text, sizeof(text));
-		read_argument(domain, text, strstr(text, RESERVE) ? RESERVE : NO_MMAP);
+		xmlChar *value = is(at, "arg") ? xmlGetProp(at, (const xmlChar *)"value") : NULL;
+
+		if (value && value[strspn((const char *)value, " \t\n")] == '{') {
+			read_json(domain, (const char *)value);
+		} else if (value) {
+			snprintf(text, sizeof(text), "%s", (const char *)value);
+			read_argument(domain, text, strstr(text, RESERVE) ? RESERVE : NO_MMAP);
+		}
+		xmlFree(value);
 	}
 }
 
@@ -295,9 +381,10 @@ static int open_file(const char *name)
 int domain_read(struct domain *domain, const char *file)
 {
 	const xmlNode *root, *cpu;
-	int fd = open_file(file);
+	int fd = open_file(file), status;
 	xmlDoc *doc;
 
+	memset(domain, 0, sizeof(*domain));
 	if (fd < 0) {
 		complain(file, "read", "%s", strerror(-fd));
 		return EXIT_FAILED;
@@ -305,7 +392,6 @@ int domain_read(struct domain *domain, const char *file)
 	doc = xmlReadFd(fd, file, NULL, XML_PARSE_NONET | XML_PARSE_NOERROR | XML_PARSE_NOWARNING);
 	close(fd);
 	root = doc ? xmlDocGetRootElement(doc) : NULL;
-	memset(domain, 0, sizeof(*domain));
 	for (size_t i = 0; i < DOMAIN_BRIDGES; i++)
 		domain->parent[i] = DOMAIN_BRIDGES;
 	if (!root || !is(root, "domain")) {
@@ -331,12 +417,19 @@ int domain_read(struct domain *domain, const char *file)
 	domain->address_bits = attribute_number(child(cpu, "maxphysaddr"), "bits", 64) % 64;
 	domain->ras = attribute_is(child(child(root, "features"), "ras"), "state", "on");
 	read_cells(domain, child(cpu, "numa"));
-	read_devices(domain, child(root, "devices"));
+	status = read_devices(domain, child(root, "devices"), file);
 	read_arguments(domain, child(root, "commandline"));
 	read_overrides(domain, child(root, "override"));
 	xmlFreeDoc(doc);
 	xmlCleanupParser();
-	return EXIT_OK;
+	return status;
+}
+
+void domain_free(struct domain *domain)
+{
+	free(domain->gpu);
+	domain->gpu = NULL;
+	domain->count = 0;
 }
 
 const struct domain_gpu *domain_find(const struct domain *domain, const char *address)

@@ -270,6 +270,7 @@ int run_doctor(const struct call *call)
 		status = EXIT_FAILED;
 	else if (!status && e.count[VERDICT_WARN] && call_has(call, OPT_STRICT))
 		status = EXIT_WARNINGS;
+	domain_free(&domain);
 	gpu_free(&chosen);
 	gpu_free(&set);
 	gpu_free(&machine);

@@ -38,6 +38,31 @@ spoil_domain initiator-nodes shared FAIL "s/nodeset='1-8'/nodeset='2-9'/"
 spoil_domain initiator-nodes memory FAIL "s/<cell id='3' memory='0'/<cell id='3' memory='4096'/"
 spoil_domain initiator-nodes missing FAIL "/<cell id='3'/d"
 spoil_domain initiator-nodes none FAIL "/<acpi nodeset/d"
+spoil_domain initiator-nodes without-ids PASS "s/<cell id='[0-9]*'/<cell/"
+# What libvirt takes for 0 where it is not said, and what no address has.
+spoil_domain domain-hostdev no-function PASS "/<source>/,/<.source>/s/ function='0x0'//"
+spoil_domain domain-hostdev no-slot PASS "/<source>/,/<.source>/s/ slot='0x00' function='0x0'//"
+spoil_domain guest-function not-said PASS "s/\(bus='0x0[0-9]' slot='0x00'\) function='0x0'/\1/"
+spoil_domain guest-function no-place PASS "s/bus='0x02' slot='0x00' function='0x0'//"
+bad_address() {
+	sed "$2" "$WORK/domain.xml" >"$WORK/spoilt.xml"
+	says "doctor/domain-bad-$1" doctor --domain "$WORK/spoilt.xml"
+}
+bad_address slot "/<source>/,/<.source>/s/slot='0x00'/slot='0x20'/"
+bad_address function "s/bus='0x04' slot='0x00' function='0x0'/bus='0x04' slot='0x00' function='9'/"
+bad_address bus "/<source>/,/<.source>/s/bus='0x01'/bus='one'/"
+# A domain may have more than one counts on, of which some are no GPU.
+many_others() {
+	local n others=
+	for ((n = 1; n <= 80; n++)); do
+		others+="<hostdev mode='subsystem' type='pci'><source><address domain='0x0100' bus='$n' slot='0x00' function='0x0'/></source></hostdev>"
+		mkdir -p "$T/sys/bus/pci/devices/$(printf '0100:%02x:00.0' $n)"
+	done
+	printf '%s\n' "0,/<hostdev /s|<hostdev |$others&|"
+}
+spoil_domain domain-hostdev behind-eighty PASS "$(many_others)"
+says doctor/domain-behind-eighty doctor --domain "$WORK/spoilt.xml" --check domain-iommufd
+rm -rf "$T/sys/bus/pci/devices/0100:"*
 spoil_domain vsmmu none FAIL "/<iommu /,/<.iommu>/d"
 spoil_domain vsmmu not-accelerated FAIL "s/accel='on'/accel='off'/"
 spoil_domain vsmmu shared FAIL "s/bus='0x03' slot/bus='0x01' slot/"
@@ -80,6 +105,9 @@ spoil_domain domain-mmap set FAIL "$(arguments -set device.hostdev0.x-no-mmap=on
 spoil_domain domain-mmap device FAIL "$(arguments -device vfio-pci,host=0009:01:00.0,x-no-mmap=yes,rombar=0)"
 spoil_domain domain-mmap global FAIL "$(arguments -global driver=vfio-pci,property=x-no-mmap,value=true)"
 spoil_domain domain-mmap override FAIL "$(override x-no-mmap true)"
+spoil_domain domain-mmap json FAIL "$(arguments -device '{"driver":"vfio-pci","host":"0009:01:00.0","x-no-mmap":true}')"
+spoil_domain domain-mmap json-off PASS "$(arguments -device '{"driver":"vfio-pci","host":"0009:01:00.0","x-no-mmap":false}')"
+spoil_domain domain-mmap json-broken PASS "$(arguments -device '{"driver":"vfio-pci","x-no-mmap":')"
 spoil_domain domain-mmap off PASS "$(arguments -set device.hostdev0.x-no-mmap=off -device x-no-mmap)"
 spoil_domain domain-mmap override-off PASS "$(override x-no-mmap false)"
 spoil_domain domain-mmap others PASS "$(override rombar true)"
