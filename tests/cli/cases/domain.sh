@@ -204,12 +204,17 @@ spoil_domain domain-driver bound-anew PASS "$MANAGED"
 check "every check of --domain has a definition that is spoilt for it" every_check_spoilt 15
 
 tree v100-domain healthy_v100
+# What was spoilt of a Grace GPU's says nothing of a V100's.
+spoilt=() passed_by=()
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 7.2.0"
 cohgpu plan all --format libvirt --ram 64G 2>/dev/null >"$WORK/domain.xml"
 says doctor/v100-domain doctor --domain "$WORK/domain.xml" --strict
 check "plan's domain of a V100 passes all" grep -q '^8 passed, 0 warned, 0 failed, 0 skipped' "$WORK/said"
 of_the_healthy doctor --domain "$WORK/domain.xml"
 spoil_domain domain-bridges missing FAIL "/slot='0x00' function='0x1'/d"
+spoil_domain domain-hostdev v100 FAIL "s/<address domain='0x0006'/<address domain='0x00ff'/"
+spoil_domain domain-driver v100 FAIL "$MANAGED; s/<hostdev .*>/&<driver name='vfio' model='vfio-pci'\/>/"
+spoil_domain domain-memlock v100 FAIL "s/<vcpu>/<memtune><hard_limit unit='G'>32<\/hard_limit><\/memtune><vcpu>/"
 spoil_domain domain-type v100 FAIL "s/arch='ppc64le'/arch='aarch64'/"
 spoil_domain domain-bridges elsewhere FAIL "s/bus='0x01' slot='0x02'/bus='0x00' slot='0x02'/"
 put usr/bin/qemu-system-ppc64.version "QEMU emulator version 9.0.0"
