@@ -97,6 +97,8 @@ int bind_undo(const struct gpu *gpu, bool dry, bind_step_fn step);
  * full, or with "all" of every one. Nothing else is changed. EXIT_NOTHING when there are none.
  */
 int bind_forget(const char *word, bool dry, bind_step_fn step);
+/* Whether there are any that bind_forget() would forget. */
+bool bind_is_gone(const char *word);
 
 /* others.c: what else is in the groups of these, into the array; and said, where it is in the way. */
 struct json_object;

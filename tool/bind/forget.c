@@ -46,6 +46,19 @@ static int forget_one(const char *address, bool dry, bind_step_fn step)
 	return EXIT_FAILED;
 }
 
+bool bind_is_gone(const char *word)
+{
+	char **addresses = record_addresses(), path[64];
+	bool gone = false;
+
+	for (char **at = addresses; at && *at && !gone; at++) {
+		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s", *at);
+		gone = !sys_exists(path) && belongs_to(*at, word);
+	}
+	sys_names_free(addresses);
+	return gone;
+}
+
 int bind_forget(const char *word, bool dry, bind_step_fn step)
 {
 	char **addresses = record_addresses(), path[64];

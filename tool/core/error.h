@@ -12,6 +12,8 @@ enum exit_code {
 	EXIT_FAILED = 2,
 	EXIT_USAGE = 64,
 	EXIT_NOTHING = 77, /* nothing to work on */
+	/* A word names what is not there: to the shell it is EXIT_FAILED, and there is no answer. */
+	EXIT_UNKNOWN = 0x100 | EXIT_FAILED,
 };
 
 /* Prints "cohgpu: object: action: reason" on stderr. */

@@ -323,7 +323,7 @@ static int gpu_find(const struct gpu_set *set, const char *word, const struct gp
 		return EXIT_OK;
 	complain(word, "find", "no coherent GPU has this address");
 	advise("see: cohgpu list");
-	return EXIT_FAILED;
+	return EXIT_UNKNOWN;
 }
 
 static bool gpu_has(const struct gpu *gpu, size_t count, const struct gpu *one)

@@ -86,7 +86,8 @@ void gpu_copy(struct gpu_set *to, const struct gpu_set *from);
 void gpu_free(struct gpu_set *set);
 /*
  * Those that the words name, each once, in the order of the words: full or short addresses, or
- * "all". An exit code, having complained; EXIT_NOTHING when there is none at all.
+ * "all". An exit code, having complained; EXIT_NOTHING when there is none at all, EXIT_UNKNOWN when
+ * there is none of this address.
  */
 int gpu_select(struct gpu_set *set, char **words, int count);
 /* Whether a word is the address of one of them; "all" is none. */

@@ -9,6 +9,7 @@
 
 #include <libsmartcols/libsmartcols.h>
 
+#include "core/error.h"
 #include "core/out.h"
 #include "core/text.h"
 
@@ -21,8 +22,10 @@ struct json_object *out_new(const struct call *call)
 	return object;
 }
 
-void out_json(struct json_object *object)
+void out_json(struct json_object *object, int status)
 {
+	if (status == EXIT_USAGE || status == EXIT_UNKNOWN)
+		return;
 	puts(json_object_to_json_string_ext(object, JSON_C_TO_STRING_PRETTY |
 							    JSON_C_TO_STRING_SPACED |
 							    JSON_C_TO_STRING_NOSLASHESCAPE));

@@ -16,7 +16,8 @@
 
 /* {"version": 1, "verb": ...} */
 struct json_object *out_new(const struct call *call);
-void out_json(struct json_object *object);
+/* Nothing where words or options are wrong, or what they name is not there: that is no answer. */
+void out_json(struct json_object *object, int status);
 
 /* JSON is UTF-8, whatever the text is. */
 struct json_object *out_string(const char *value);

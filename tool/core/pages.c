@@ -202,7 +202,7 @@ static void man_main(void)
 	     ".Cm all .\n"
 	     "Data goes to standard output; progress and errors go to standard error.\n"
 	     "With\n.Fl \\-json\nstandard output has one object.\n"
-	     "It has nothing where words or options are wrong or a GPU is not found:\n"
+	     "It has nothing where words or options are wrong or what they name is not found:\n"
 	     "the exit status and standard error say so.\n"
 	     ".Pp\n.Fl \\-help\nprints the verbs,\n.Fl \\-version\nwhich version this is.");
 	man_exit();

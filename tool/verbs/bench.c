@@ -491,7 +491,7 @@ int run_bench(const struct call *call)
 		status = bench_gpu(gpus, &set.gpu[i], size, call->option[OPT_BY]);
 	sigaction(SIGBUS, &before, NULL);
 	if (call_has(call, OPT_JSON))
-		out_json(object);
+		out_json(object, status);
 	else
 		for (size_t i = 0; i < json_object_array_length(gpus); i++)
 			print_gpu(json_object_array_get_idx(gpus, i));

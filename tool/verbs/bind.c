@@ -195,7 +195,7 @@ static void bind_finish(const struct call *call, struct json_object *object, int
 {
 	out_bool(object, "done", !status && !call_has(call, OPT_DRY_RUN));
 	if (bind_quiet)
-		out_json(object);
+		out_json(object, status);
 }
 
 static int restore_all(const struct call *call, const struct gpu_set *set)
@@ -208,6 +208,25 @@ static int restore_all(const struct call *call, const struct gpu_set *set)
 		if (one != EXIT_NOTHING && status != EXIT_FAILED)
 			status = one;
 	}
+	return status;
+}
+
+/* Whether each word names a GPU that is there, or is no more: before any is forgotten. */
+static int restore_look(const struct call *call, const struct gpu_set *set)
+{
+	char **words = calloc(call->count, sizeof(*words));
+	int count = 0, status = words ? EXIT_OK : EXIT_FAILED;
+	struct gpu_set there;
+
+	for (int i = 0; words && i < call->count; i++)
+		if (strcmp(call->words[i], "all") && !bind_is_gone(call->words[i]))
+			words[count++] = call->words[i];
+	if (count) {
+		gpu_copy(&there, set);
+		status = gpu_select(&there, words, count);
+		gpu_free(&there);
+	}
+	free(words);
 	return status;
 }
 
@@ -267,7 +286,8 @@ int run_restore(const struct call *given)
 {
 	struct json_object *object = out_new(given);
 	struct call call = *given;
-	int forgotten = EXIT_NOTHING, status = EXIT_NOTHING;
+	int forgotten = EXIT_NOTHING, status = EXIT_FAILED;
+	bool looked = false;
 	const char *word = given->words[0];
 	struct gpu_set set = {0};
 
@@ -275,16 +295,19 @@ int run_restore(const struct call *given)
 	bind_quiet = call_has(&call, OPT_JSON);
 	if (!bind_begin(&call)) {
 		gpu_scan(&set);
+		status = restore_look(&call, &set);
+		looked = !status;
+	}
+	if (looked) {
 		forgotten = forget_all(&call);
-	} else {
-		status = EXIT_FAILED;
+		status = EXIT_NOTHING;
 	}
 	/* Without a GPU "all" is those that are gone. */
-	if (status != EXIT_FAILED && call.count && (forgotten == EXIT_NOTHING || set.count))
+	if (looked && call.count && (forgotten == EXIT_NOTHING || set.count))
 		status = gpu_select(&set, call.words, call.count);
 	if (!status)
 		status = restore_all(&call, &set);
-	if (status == EXIT_NOTHING && forgotten == EXIT_NOTHING && set.count) {
+	if (looked && status == EXIT_NOTHING && forgotten == EXIT_NOTHING && set.count) {
 		complain(word, "restore", "there is no record of a bind");
 		advise("what cohgpu bind did not do it does not undo; see: cohgpu list");
 	}

@@ -283,7 +283,7 @@ int run_capture(const struct call *call)
 	out_text(object, "folder", folder);
 	out_number(object, "files", capture_files);
 	if (call_has(call, OPT_JSON))
-		out_json(object);
+		out_json(object, status);
 	else if (!capture_error)
 		printf("%s: %u file%s, to be read by: COHGPU_SYSROOT=%s cohgpu doctor\n", folder,
 		       capture_files, plural(capture_files), folder);

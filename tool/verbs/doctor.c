@@ -137,7 +137,7 @@ static void summary(struct examination *e, struct json_object *object)
 	for (int v = 0; v < VERDICTS; v++)
 		out_number(object, keys[v], e->count[v]);
 	if (e->json)
-		out_json(object);
+		out_json(object, EXIT_OK);
 	else
 		printf("%u passed, %u warned, %u failed, %u skipped\n", e->count[VERDICT_PASS],
 		       e->count[VERDICT_WARN], e->count[VERDICT_FAIL], e->count[VERDICT_SKIP]);
@@ -153,7 +153,7 @@ static int choose_of_domain(const struct call *call, const struct gpu_set *machi
 		if (!gpu_is_named(machine, word) || gpu_is_named(domain, word))
 			continue;
 		complain(word, "find", "the domain does not have this GPU");
-		return EXIT_FAILED;
+		return EXIT_UNKNOWN;
 	}
 	return EXIT_OK;
 }

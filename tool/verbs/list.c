@@ -32,6 +32,11 @@ int run_list(const struct call *call)
 	struct gpu_set set;
 	int status;
 
+	if (call_has(call, OPT_ADDRESSES) && call_has(call, OPT_JSON)) {
+		complain("--addresses", "parse", "is a form of text: not with --json");
+		json_object_put(object);
+		return EXIT_USAGE;
+	}
 	gpu_scan(&set);
 	for (size_t i = 0; i < set.count; i++) {
 		json_object_array_add(gpus, gpu_describe(&set.gpu[i]));
@@ -41,7 +46,7 @@ int run_list(const struct call *call)
 			puts(set.gpu[i].address);
 	}
 	if (call_has(call, OPT_JSON))
-		out_json(object);
+		out_json(object, EXIT_OK);
 	else if (set.count && !call_has(call, OPT_ADDRESSES))
 		out_table(gpus, list_columns, columns);
 	status = gpu_select(&set, NULL, 0);

@@ -114,7 +114,7 @@ static int plan_print(const struct call *call, struct json_object *object, struc
 	plan_describe(object, plan);
 	lacks = plan_lacks(object, plan, format, here, json);
 	if (json)
-		out_json(object);
+		out_json(object, EXIT_OK);
 	else
 		plan_text(format, plan);
 	return lacks && call_has(call, OPT_STRICT) ? EXIT_WARNINGS : EXIT_OK;

@@ -310,7 +310,7 @@ int run_probe(const struct call *call)
 						group_of(gpu->bridge[b]), by);
 	}
 	if (call_has(call, OPT_JSON))
-		out_json(object);
+		out_json(object, status);
 	else
 		for (size_t i = 0; i < json_object_array_length(functions); i++)
 			print_function(json_object_array_get_idx(functions, i));

@@ -101,7 +101,7 @@ int run_show(const struct call *call)
 		if (call_has(call, OPT_SVG))
 			status = show_svg(gpu, call->option[OPT_SVG]);
 		if (call_has(call, OPT_JSON))
-			out_json(object);
+			out_json(object, status);
 		else if (!call_has(call, OPT_SVG))
 			show_text(gpu);
 	}

@@ -218,8 +218,13 @@ static int sim_fault(const struct call *call, struct json_object *gpus)
 		advise("see: man cohgpu-sim");
 		return EXIT_USAGE;
 	}
+	/* The kernel takes it, and does nothing. */
+	if (!*value) {
+		complain(fault, "parse", "its VALUE is empty: %s", sim_faults[i].values);
+		return EXIT_USAGE;
+	}
 	if (!sim_find(name, sizeof(name), call->words[1]))
-		return EXIT_FAILED;
+		return EXIT_UNKNOWN;
 	snprintf(path, sizeof(path), DEBUG "/%.48s/%s", name, fault);
 	ret = sys_write(path, value);
 	if (ret) {
@@ -271,27 +276,46 @@ static int sim_none(const char *action)
 	return EXIT_NOTHING;
 }
 
+/* Of the words, each name once, before anything is done; an exit code. */
+static int sim_select(const struct call *call, char names[NAMES_MAX][64], unsigned int *count)
+{
+	char all[NAMES_MAX][64], name[64];
+	unsigned int there = sim_names(all), i;
+
+	*count = 0;
+	for (int w = 1; w < call->count; w++) {
+		bool every = !strcmp(call->words[w], "all");
+
+		if (every && !there)
+			return sim_none("remove");
+		if (!every && !sim_find(name, sizeof(name), call->words[w]))
+			return EXIT_UNKNOWN;
+		if (every) {
+			memcpy(names, all, sizeof(all));
+			*count = there;
+			continue;
+		}
+		for (i = 0; i < *count && strcmp(names[i], name); i++)
+			;
+		if (i == *count)
+			strcpy(names[(*count)++], name);
+	}
+	return EXIT_OK;
+}
+
 static int sim_remove(const struct call *call, struct json_object *gpus)
 {
-	char names[NAMES_MAX][64], name[64];
-	unsigned int count = sim_names(names);
-	int status = EXIT_OK;
+	char names[NAMES_MAX][64];
+	unsigned int count;
+	int status;
 
 	if (call->count < 2) {
 		complain("sim remove", "parse", "needs names, or all");
 		return EXIT_USAGE;
 	}
-	for (int w = 1; w < call->count && !status; w++) {
-		if (!strcmp(call->words[w], "all")) {
-			if (!count)
-				return sim_none("remove");
-			for (unsigned int i = 0; i < count && !status; i++)
-				status = remove_one(names[i], gpus);
-			return status;
-		}
-		status = sim_find(name, sizeof(name), call->words[w]) ? remove_one(name, gpus)
-								      : EXIT_FAILED;
-	}
+	status = sim_select(call, names, &count);
+	for (unsigned int i = 0; i < count && !status; i++)
+		status = remove_one(names[i], gpus);
 	return status;
 }
 
@@ -351,7 +375,7 @@ int run_sim(const struct call *call)
 			complain(call->words[sim_actions[i].max], "parse", "one word too many");
 	}
 	if (call_has(call, OPT_JSON))
-		out_json(object);
+		out_json(object, status);
 	else if (!strcmp(call->words[0], "remove"))
 		print_removed(gpus);
 	else if (json_object_array_length(gpus))

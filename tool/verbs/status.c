@@ -66,7 +66,7 @@ int run_status(const struct call *call)
 			json_object_array_add(
 				gpus, status_of(&set.gpu[i], &status, call_has(call, OPT_STRICT)));
 	if (call_has(call, OPT_JSON))
-		out_json(object);
+		out_json(object, status);
 	else
 		status_print(gpus);
 	gpu_free(&set);

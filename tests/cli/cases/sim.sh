@@ -50,6 +50,9 @@ simulates sim/fault-unknown sim fault gpu0 fire 1
 simulates sim/fault-nobody sim fault gpu9 dead 1
 simulates sim/fault-short sim fault gpu0 dead
 simulates sim/fault-not-there sim fault gpu0 reset_after_ms 5
+simulates sim/fault-empty sim fault gpu0 untrain ""
+simulates sim/remove-half sim remove gpu0 nosuch
+check "none is removed beside a name that is none" test -d "$T/sys/kernel/config/cohgpu/gpu0"
 put sys/kernel/config/cohgpu/gpu0/bdf $GPU
 group_of $GPU 3 smmu0
 process 900 qemu-system-aar /dev/vfio/vfio /dev/vfio/3

@@ -43,3 +43,64 @@ says words/check-of-a-domain doctor --check mmio-window
 says words/check-of-a-guest doctor --check guest-bars
 says words/check-of-the-host doctor --guest --check vfio
 says words/check-of-none doctor --check nosuch
+
+# Where words are wrong there is no answer, and nothing is done: of any verb.
+# shellcheck source-path=SCRIPTDIR source=../host.sh
+source "$HERE/host.sh"
+# no_answer STATUS ARGS...: no JSON, and what is wrong on standard error.
+no_answer() {
+	local wanted=$1 status=0
+	shift
+	with_kernel cohgpu "$@" --json >"$WORK/answer" 2>"$WORK/err" </dev/null || status=$?
+	[[ ! -s $WORK/answer && -s $WORK/err && $status == "$wanted" ]] ||
+		{ echo "cohgpu $*: status $status" && cat "$WORK/answer" "$WORK/err" && return 1; }
+}
+no_verb_answers() {
+	local verb bad=0 count=0
+	for verb in "${VERBS[@]}"; do
+		no_answer 64 $verb --no-such-option || bad=1
+		case $verb in
+		list | capture) continue ;;
+		sim)
+			no_answer 2 sim remove gpu9 || bad=1
+			no_answer 2 sim fault gpu9 dead 1 || bad=1
+			no_answer 64 sim fault gpu0 fire 1 || bad=1
+			continue
+			;;
+		esac
+		count=$((count + 1))
+		no_answer 64 $verb junk || bad=1
+		no_answer 2 $verb 0001:00:00.0 || bad=1
+	done
+	[[ $count -ge 8 && $bad == 0 ]]
+}
+tree words-hosted two_hosted
+state >"$WORK/before"
+check "no verb answers where its words are wrong" no_verb_answers
+check "nor does it anything" diff "$WORK/before" <(state)
+check "nor list addresses in JSON" no_answer 64 list --addresses
+check "nor bench of no size" no_answer 64 bench $GPU --size much
+says words/addresses-json list --addresses --json
+# gone_and JUNK: a GPU that was bound, and is no more, beside a word that is none.
+unplugged() {
+	two_hosted
+	with_kernel cohgpu bind all --persist >/dev/null
+	gone sys/bus/pci/devices/0008:01:00.0
+}
+tree words-unplugged unplugged
+records() {
+	ls "$T/run/cohgpu" "$T/etc/udev/rules.d"
+}
+records >"$WORK/records"
+does words/restore-gone-and-junk restore 0008:01:00.0 junk
+does words/restore-gone-and-nobody restore 0008:01:00.0 000b:01:00.0
+check "what is gone is not forgotten beside a word that is none" diff "$WORK/records" <(records)
+does words/restore-gone-and-there restore 0008:01:00.0 $GPU
+nothing_there() {
+	unplugged
+	gone sys/bus/pci/devices/$GPU
+}
+tree words-nothing-there nothing_there
+does words/restore-of-none-and-junk restore 0008:01:00.0 junk
+does words/restore-of-none restore all
+
