@@ -22,11 +22,35 @@ static bool tree_is_there(void)
 	return false;
 }
 
-int main(int argc, char **argv)
+/* What it did is done, whether or not it could be told. */
+static bool changes(const struct call *call)
+{
+	return call->verb->changes && !call_has(call, OPT_DRY_RUN) &&
+	       (!call->count || strcmp(call->words[0], "list"));
+}
+
+static int run_verb(const struct verb *verb, int argc, char **argv, bool *done)
+{
+	struct call call;
+	int status = verb_parse(&call, verb, argc, argv);
+
+	if (status) {
+		advise("see: cohgpu %s --help", verb->name);
+		return status;
+	}
+	if (call_has(&call, OPT_HELP)) {
+		print_help(verb);
+		return EXIT_OK;
+	}
+	if (!tree_is_there())
+		return EXIT_USAGE;
+	*done = changes(&call);
+	return verb->run(&call);
+}
+
+static int run(int argc, char **argv, bool *done)
 {
 	const struct verb *verb;
-	struct call call;
-	int status;
 
 	if (argc < 2) {
 		print_usage();
@@ -53,22 +77,21 @@ int main(int argc, char **argv)
 		advise("see: cohgpu --help");
 		return EXIT_USAGE;
 	}
-	status = verb_parse(&call, verb, argc - 2, argv + 2);
-	if (status) {
-		advise("see: cohgpu %s --help", verb->name);
-		return status;
-	}
-	if (call_has(&call, OPT_HELP)) {
-		print_help(verb);
-		return EXIT_OK;
-	}
-	if (!tree_is_there())
-		return EXIT_USAGE;
-	status = verb->run(&call);
+	return run_verb(verb, argc - 2, argv + 2, done);
+}
+
+int main(int argc, char **argv)
+{
+	bool done = false;
+	int status = run(argc, argv, &done);
+	bool lost = fflush(stdout) || ferror(stdout);
+
+	if (status == EXIT_UNKNOWN)
+		status = EXIT_FAILED;
 	/* A full disk or a closed pipe must not look like an answer. */
-	if (fflush(stdout) || ferror(stdout)) {
+	if (lost && done && status == EXIT_OK)
+		complain("standard output", "write", "failed; what was asked for is done");
+	else if (lost)
 		complain("standard output", "write", "failed");
-		return EXIT_FAILED;
-	}
-	return status;
+	return lost && !done ? EXIT_FAILED : status;
 }

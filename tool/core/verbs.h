@@ -73,6 +73,7 @@ struct verb {
 	enum word_kind kind;
 	const char *choices; /* first word, where it is one of few */
 	int min, max;	     /* words; max -1: any number */
+	bool changes;	     /* the machine: "list" as first word does not */
 	const char *summary;
 	const char *text; /* paragraphs of the manual, one a line */
 	const char *example;

@@ -200,6 +200,7 @@ const struct verb verbs[] = {
 		.kind = WORD_GPU,
 		.min = 1,
 		.max = -1,
+		.changes = true,
 		.summary = "hand GPUs to VFIO, all of them or none",
 		.text = "Checks that nothing uses the GPUs, then loads the VFIO driver that "
 			"modules.alias prefers for each, and binds it by driver_override, which "
@@ -225,6 +226,7 @@ const struct verb verbs[] = {
 		.kind = WORD_GPU,
 		.min = 1,
 		.max = -1,
+		.changes = true,
 		.summary = "give GPUs back to what they were before bind",
 		.text = "Puts driver_override and driver back to what is on record, takes away "
 			"what --persist left, and forgets the record. It looks at what is, not at "
@@ -357,6 +359,7 @@ const struct verb verbs[] = {
 		.choices = "add list fault remove",
 		.min = 1,
 		.max = -1,
+		.changes = true,
 		.summary = "make simulated GPUs in a virtual machine, and have them fail",
 		.text = "The simulator makes a stock function of a QEMU virtual machine look like "
 			"a coherent GPU, for development and tests. add loads it, and makes one; "

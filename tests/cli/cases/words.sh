@@ -104,3 +104,20 @@ tree words-nothing-there nothing_there
 does words/restore-of-none-and-junk restore 0008:01:00.0 junk
 does words/restore-of-none restore all
 
+# What was done is done, though nobody could be told: full STATUS ARGS...
+full() {
+	local wanted=$1 status=0
+	shift
+	with_kernel cohgpu "$@" >/dev/full 2>"$WORK/err" || status=$?
+	cat "$WORK/err"
+	[[ $status == "$wanted" ]] && grep -q '^cohgpu: standard output: write: failed' "$WORK/err"
+}
+tree words-full hosted
+check "an answer that is lost is a failure" full 2 list
+check "help too" full 2 --help
+check "and a version" full 2 --version
+check "and a dry run" full 2 bind $GPU --dry-run
+check "a bind that could not be told is a bind" full 0 bind $GPU
+check "which is said" grep -q 'what was asked for is done' "$WORK/err"
+check "and done" test "$(driver_now $GPU)" = $GRACE
+check "a restore that could not be told is one" full 0 restore $GPU
