@@ -18,6 +18,7 @@
 #define SYS_NUMBER   64
 
 void (*sys_asked)(const char *path);
+void (*sys_sought)(const char *path);
 
 void sys_ask(const char *path)
 {
@@ -87,7 +88,8 @@ bool sys_exists(const char *path)
 {
 	struct stat st;
 
-	sys_ask(path);
+	if (sys_sought)
+		sys_sought(path);
 	return !lstat(sys_path("%s", path), &st);
 }
 

@@ -46,6 +46,8 @@ void sys_names_free(char **names);
 
 /* Told of each path that is asked for, before it is read; capture only. */
 extern void (*sys_asked)(const char *path);
+/* The same of one that is asked for only whether it is there. */
+extern void (*sys_sought)(const char *path);
 /* For what reads a path by itself. */
 void sys_ask(const char *path);
 

@@ -2,7 +2,8 @@
 /*
  * A copy of what the tool reads of a machine, for COHGPU_SYSROOT: of a report of a bug, or as the
  * beginning of a test. Everything is looked at once, and whatever is asked for is copied: so a tree
- * has all that the tool wants, and nothing of the machine that it does not read. Of other processes
+ * has all that the tool wants, and nothing of the machine that it does not read. A file of which it
+ * asks only whether it is there, as of a UEFI image, is an empty one. Of other processes
  * there is nothing in it, nor of what is behind the device files.
  */
 #include <ctype.h>
@@ -118,6 +119,13 @@ static void copy_link(const char *path, const char *full)
 	capture_files++;
 }
 
+/* What was read before stays as it is, and what is read later takes its place. */
+static void copy_presence(const char *path)
+{
+	if (access(place_of(path), F_OK))
+		put(path, "", 0);
+}
+
 static void copy_file(const char *path)
 {
 	size_t size = 0;
@@ -135,8 +143,11 @@ static bool is_private(const char *path)
 	       (!strncmp(path, "/proc/", 6) && isdigit((unsigned char)path[6]));
 }
 
-static void copy(const char *path)
+/* file: what becomes of one. */
+static void copy(const char *path, void (*file)(const char *path))
 {
+	void (*was_asked)(const char *path) = sys_asked;
+	void (*was_sought)(const char *path) = sys_sought;
 	const char *root = getenv("COHGPU_SYSROOT");
 	char full[PATH_MAX];
 	struct stat st;
@@ -148,16 +159,27 @@ static void copy(const char *path)
 	if (is_absolute_link(full) && stat(full, &st))
 		return;
 	/* What is read to be copied is not asked for. */
-	sys_asked = NULL;
+	sys_asked = sys_sought = NULL;
 	if (S_ISLNK(st.st_mode))
 		copy_link(path, full);
 	else if (S_ISDIR(st.st_mode))
 		copy_names(path, full);
 	else if (S_ISREG(st.st_mode))
-		copy_file(path);
+		file(path);
 	else
 		put(path, "", 0);
-	sys_asked = copy;
+	sys_asked = was_asked;
+	sys_sought = was_sought;
+}
+
+static void asked(const char *path)
+{
+	copy(path, copy_file);
+}
+
+static void sought(const char *path)
+{
+	copy(path, copy_presence);
 }
 
 /* Of the log, the last line about each GPU's readiness: the rest is nobody's business either. */
@@ -271,10 +293,11 @@ int run_capture(const struct call *call)
 		return EXIT_FAILED;
 	}
 	/* Not remembered from before the copying began. */
-	sys_asked = copy;
-	copy("/proc/sys/kernel/osrelease");
+	sys_asked = asked;
+	sys_sought = sought;
+	asked("/proc/sys/kernel/osrelease");
 	look_at_all(&set);
-	sys_asked = NULL;
+	sys_asked = sys_sought = NULL;
 	copy_rest(&set);
 	if (capture_error)
 		complain(folder, "capture", "%s", strerror(capture_error));

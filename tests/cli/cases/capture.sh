@@ -55,6 +55,18 @@ check "no link leads out of the copy" test -z "$(find "$WORK/copy" -lname '/*')"
 chmod -R u+w "$WORK/base"
 tree captured-v100-of-today v100_of_today
 check "of a V100 without PCI functions for its bridges" captured "list --json" "doctor" "plan all"
+# A UEFI image is not read: it is there, be it as large as it likes.
+large_firmware() {
+	healthy
+	gone usr/share/qemu-efi-aarch64
+	mkdir -p "$T/usr/share/edk2/aarch64"
+	truncate -s 64M "$T/usr/share/edk2/aarch64/QEMU_EFI.fd"
+}
+tree captured-firmware large_firmware
+check "of one with a large UEFI image" captured "plan all" "doctor"
+check "the plan names that image" grep -q '/usr/share/edk2/aarch64/QEMU_EFI.fd' <(cohgpu plan all)
+check "which is an empty file in the copy" test "$(stat -c %s "$WORK/copy/usr/share/edk2/aarch64/QEMU_EFI.fd")" = 0
+check "and what is read is none" test -s "$WORK/copy/$DEV/reset_method"
 tree captured-again gh200
 mkdir "$WORK/full"
 says capture/exists capture "$WORK/full"
