@@ -231,14 +231,18 @@ static const char *value_words(const struct verb_option *o)
 
 static void bash_value(const struct verb_option *o)
 {
+	if (!o->value)
+		return;
+	printf("\t\t--%s", o->name);
+	if (o->letter)
+		printf(" | -%c", o->letter);
 	if (o->kind == WORD_FILE)
-		printf("\t\t--%s) compopt -o default; return ;;\n", o->name);
+		puts(") compopt -o default; return ;;");
 	else if (value_words(o))
-		printf("\t\t--%s) mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return "
-		       ";;\n",
-		       o->name, value_words(o));
-	else if (o->value)
-		printf("\t\t--%s) return ;;\n", o->name);
+		printf(") mapfile -t COMPREPLY < <(compgen -W '%s' -- \"$cur\"); return ;;\n",
+		       value_words(o));
+	else
+		puts(") return ;;");
 }
 
 static void complete_bash(void)
@@ -264,6 +268,10 @@ static void complete_bash(void)
 		puts("'");
 		if (verbs[i].kind == WORD_GPU)
 			puts("\t\twords+=\" all $(cohgpu list --addresses 2>/dev/null)\"");
+		if (verbs[i].kind == WORD_FOLDER)
+			puts("\t\tif [[ $cur != -* ]]; then\n"
+			     "\t\t\tmapfile -t COMPREPLY < <(compgen -d -- \"$cur\")\n"
+			     "\t\t\tcompopt -o filenames 2>/dev/null\n\t\t\treturn\n\t\tfi");
 		puts("\t\t;;");
 	}
 	puts("\tesac\n"
@@ -283,9 +291,9 @@ static void print_quoted(const char *text, const char *quote)
 			putchar(*text);
 }
 
-static void zsh_option(const struct verb_option *o)
+static void zsh_spelling(const struct verb_option *o, const char *spelling, const char *sign)
 {
-	printf("\t\t\t'--%s%s[", o->name, o->value ? "=" : "");
+	printf("\t\t\t'%s%s[", spelling, sign);
 	print_quoted(o->help, "'\\''");
 	putchar(']');
 	if (o->kind == WORD_FILE)
@@ -295,6 +303,17 @@ static void zsh_option(const struct verb_option *o)
 	else if (o->value)
 		printf(":%s: ", o->value);
 	puts("' \\");
+}
+
+static void zsh_option(const struct verb_option *o)
+{
+	char spelling[32];
+
+	snprintf(spelling, sizeof(spelling), "--%s", o->name);
+	zsh_spelling(o, spelling, o->value ? "=" : "");
+	snprintf(spelling, sizeof(spelling), "-%c", o->letter);
+	if (o->letter)
+		zsh_spelling(o, spelling, "");
 }
 
 static void complete_zsh(void)
@@ -315,6 +334,8 @@ static void complete_zsh(void)
 			printf("\t\t\t'1:what:(%s)' ;;\n", verbs[i].choices);
 		else if (verbs[i].kind == WORD_GPU)
 			puts("\t\t\t'*:GPU:_cohgpu_gpus' ;;");
+		else if (verbs[i].kind == WORD_FOLDER)
+			printf("\t\t\t'1:%s:_files -/' ;;\n", verbs[i].words);
 		else
 			puts("\t\t\t;;");
 	}
@@ -354,6 +375,10 @@ static void complete_fish(void)
 		if (verbs[i].kind == WORD_GPU)
 			printf("complete -c cohgpu -n '__fish_seen_subcommand_from %s' "
 			       "-a 'all (cohgpu list --addresses 2>/dev/null)'\n",
+			       verbs[i].name);
+		if (verbs[i].kind == WORD_FOLDER)
+			printf("complete -c cohgpu -n '__fish_seen_subcommand_from %s' "
+			       "-a '(__fish_complete_directories)'\n",
 			       verbs[i].name);
 	}
 }

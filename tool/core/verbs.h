@@ -14,6 +14,7 @@ enum word_kind {
 	WORD_NONE,
 	WORD_GPU,
 	WORD_FILE,
+	WORD_FOLDER,
 	WORD_FORMAT, /* one of choices */
 	WORD_TEXT,
 	WORD_NUMBER,

@@ -338,7 +338,7 @@ const struct verb verbs[] = {
 	{
 		.name = "capture",
 		.words = "FOLDER",
-		.kind = WORD_FILE,
+		.kind = WORD_FOLDER,
 		.min = 1,
 		.max = 1,
 		.summary = "copy what cohgpu reads of this machine, for a report or a test",

@@ -119,3 +119,14 @@ check "bash completes addresses" grep -qx $GPU <(complete_bash show 0009)
 check "bash completes options" grep -qx -- --svg <(complete_bash show --s)
 check "fish completes addresses" grep -q "^$GPU" <(complete_fish "cohgpu show 0009")
 check "fish completes options" grep -q -- "^--svg" <(complete_fish "cohgpu show --s")
+# Folders, and values of options that are given by their letters.
+mkdir -p "$WORK/folders/one"
+: >"$WORK/folders/one-file"
+check "bash completes folders" diff <(echo "$WORK/folders/one") <(complete_bash capture "$WORK/folders/o")
+check "and options of what takes one" grep -qx -- --json <(complete_bash capture --j)
+check "fish completes folders" diff <(echo "$WORK/folders/one/") <(complete_fish "cohgpu capture $WORK/folders/o" | cut -f 1)
+check "zsh completes folders" grep -qF "'1:FOLDER:_files -/' ;;" "$PAGES/_cohgpu"
+check "bash completes values of short options" diff <(echo libvirt) <(complete_bash plan -f li)
+check "and checks" checks_complete complete_bash doctor -c ""
+check "fish completes values of short options" diff <(echo libvirt) <(complete_fish "cohgpu plan -f li" | cut -f 1)
+check "zsh completes values of short options" grep -qF "'-f[what to print: a command line of QEMU, a domain of libvirt, objects of KubeVirt]:FORMAT:(qemu libvirt kubevirt)'" "$PAGES/_cohgpu"

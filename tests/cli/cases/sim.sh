@@ -78,7 +78,7 @@ faults_are_documented() {
 	return $bad
 }
 presets_agree() {
-	diff <(cohgpu --generate=bash | sed -n "s/.*--preset) .*-W '\([^']*\)'.*/\1/p" | tr ' ' '\n' | sort) \
+	diff <(cohgpu --generate=bash | sed -n "s/.*--preset | -p) .*-W '\([^']*\)'.*/\1/p" | tr ' ' '\n' | sort) \
 		<(sed -n 's/^\t\t\.name = "\(.*\)",/\1/p' "$TOP/kernel/sim/preset.c" | sort)
 }
 check "each fault is one of the simulator's" faults_are_documented
