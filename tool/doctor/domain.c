@@ -12,7 +12,8 @@
 #include "doctor/domain.h"
 #include "plan/plan.h"
 
-#define ONE_CPU 1
+#define ONE_CPU	 1
+#define MOST_RAM (1ULL << PLAN_MOST_BITS)
 
 /* The controller above it, as long as that is no host bridge; DOMAIN_BRIDGES else. */
 static uint64_t above(const struct domain *domain, uint64_t bus)
@@ -355,9 +356,11 @@ void check_domain_width(struct finding *f, const struct patient *p)
 
 	if (!domain_plan(&plan, f, p))
 		return;
+	/* So does RAM that may come, which QEMU places below the window. */
+	if (domain->most_memory > plan.ram)
+		plan.ram = domain->most_memory < MOST_RAM ? domain->most_memory : MOST_RAM;
 	/* The machine's window counts, also where it is larger than it has to be. */
-	if (domain->window > plan.window)
-		plan_fit(&plan, domain->window);
+	plan_fit(&plan, domain->window > plan.window ? domain->window : plan.needed);
 	if (host > 0 && (unsigned int)host < plan.bits)
 		finding(f, VERDICT_FAIL, "%u bits are needed, KVM has %d here", plan.bits, host);
 	else if (domain->address_bits && domain->address_bits < plan.bits)

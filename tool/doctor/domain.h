@@ -25,6 +25,7 @@ struct domain {
 	char type[16], arch[16]; /* "" not said */
 	char emulator[256];
 	uint64_t memory, hard_limit; /* bytes; limit 0: none */
+	uint64_t most_memory;	     /* that it may get, with room to place it; 0: no more */
 	uint64_t cpus;
 	uint64_t window; /* bytes; 0: not said */
 	uint64_t address_bits, oas;

@@ -24,6 +24,8 @@
 
 /* What fits struct domain_gpu; libvirt takes 32 bits, of which no host has all. */
 #define PCI_DOMAINS 0x10000000
+/* QEMU's virt has fewer. */
+#define MOST_SLOTS 4096
 
 static bool is(const xmlNode *node, const char *name)
 {
@@ -378,6 +380,14 @@ static int open_file(const char *name)
 	return -EISDIR;
 }
 
+/* QEMU has a GiB more for each slot, so that what is plugged in can be placed as it wants. */
+static uint64_t most_memory(const xmlNode *node)
+{
+	uint64_t size = content_size(node), slots = attribute_number(node, "slots", MOST_SLOTS);
+
+	return size && slots < MOST_SLOTS ? size + (slots << 30) : size;
+}
+
 int domain_read(struct domain *domain, const char *file)
 {
 	const xmlNode *root, *cpu;
@@ -413,6 +423,7 @@ int domain_read(struct domain *domain, const char *file)
 	snprintf(domain->emulator, sizeof(domain->emulator), "%s",
 		 strncmp(domain->arch, "ppc64", 5) ? emulator_virt() : EMULATOR_POWER);
 	domain->memory = content_size(child(root, "memory"));
+	domain->most_memory = most_memory(child(root, "maxMemory"));
 	domain->hard_limit = content_size(child(child(root, "memtune"), "hard_limit"));
 	domain->address_bits = attribute_number(child(cpu, "maxphysaddr"), "bits", 64) % 64;
 	domain->ras = attribute_is(child(child(root, "features"), "ras"), "state", "on");

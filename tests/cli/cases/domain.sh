@@ -72,6 +72,8 @@ spoil_domain mmio-window three FAIL "s/<pcihole64 unit='KiB'>[0-9]*/<pcihole64 u
 spoil_domain address-width cpu FAIL "s/<numa>/<maxphysaddr mode='emulate' bits='40'\/><numa>/"
 spoil_domain address-width window FAIL "s/<pcihole64 unit='KiB'>[0-9]*/<pcihole64 unit='TiB'>64/; s/<numa>/<maxphysaddr mode='emulate' bits='44'\/><numa>/"
 spoil_domain address-width smmu FAIL "s/oas='48'/oas='40'/"
+spoil_domain address-width may-get FAIL "s/<memory /<maxMemory slots='16' unit='TiB'>16<\/maxMemory>&/; s/<numa>/<maxphysaddr mode='emulate' bits='43'\/><numa>/"
+spoil_domain address-width may-get-enough PASS "s/<memory /<maxMemory slots='16' unit='TiB'>4<\/maxMemory>&/; s/<numa>/<maxphysaddr mode='emulate' bits='43'\/><numa>/"
 spoil_domain domain-memlock small FAIL "s/<vcpu>/<memtune><hard_limit unit='G'>32<\/hard_limit><\/memtune><vcpu>/"
 spoil_domain domain-memlock tight FAIL "s/<vcpu>/<memtune><hard_limit unit='GB'>69<\/hard_limit><\/memtune><vcpu>/"
 spoil_domain domain-memlock large PASS "s/<vcpu>/<memtune><hard_limit unit='G'>96<\/hard_limit><\/memtune><vcpu>/"
