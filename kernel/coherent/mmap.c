@@ -7,18 +7,7 @@
  * mappings away at any moment, to come back by fault.
  *
  * A fault inserts as much as it can: one huge entry where kernel, alignment and
- * VMA allow it, else a batch of small ones around the faulting address, so that
- * a window mapped at an address that is not congruent to its physical one does
- * not take a fault for every page. The first fault in a page table inserts a few,
- * for it may be the only one; the next shows that it is not, and inserts many.
- * Memory that must not be prefetched goes in page by page, as it is touched, for
- * a CPU may read ahead in what is mapped.
- *
- * A batch stays within one page table, and where modules can write entries, it
- * is written under one lock, from the entry of the page that was touched. That
- * page's table cannot give way to a huge entry meanwhile: the VMA is held, and
- * what takes tables from a held VMA (khugepaged, MADV_COLLAPSE, MADV_DONTNEED)
- * leaves VM_PFNMAP alone.
+ * VMA allow it, else many small ones (fill.c).
  *
  * vm_pgoff keeps the region offset, by which the core (and we) find and zap all
  * mappings of a region, in whatever processes, splits and forks.
@@ -30,10 +19,6 @@
 #include "coherent/trace.h"
 #include "coherent/window.h"
 
-/* Small entries that a fault inserts at most, powers of two. */
-#define COHERENT_BATCH_FIRST 16
-#define COHERENT_BATCH 512
-
 #define COHERENT_PGOFF_MASK (VFIO_PCI_OFFSET_MASK >> PAGE_SHIFT)
 
 /* Where the page of @addr lies in the window, in bytes. */
@@ -43,10 +28,11 @@ static u64 coherent_mmap_offset(struct vm_area_struct *vma, unsigned long addr)
 	       ((addr & PAGE_MASK) - vma->vm_start);
 }
 
-static unsigned long coherent_mmap_pfn(struct coherent_window *window,
-				       struct vm_area_struct *vma,
-				       unsigned long addr)
+/* The page frame that belongs at @addr. */
+unsigned long coherent_mmap_pfn(struct vm_area_struct *vma, unsigned long addr)
 {
+	struct coherent_window *window = vma->vm_private_data;
+
 	return PHYS_PFN(window->base + coherent_mmap_offset(vma, addr));
 }
 
@@ -57,117 +43,13 @@ static phys_addr_t coherent_mmap_base(struct coherent_window *window,
 }
 
 /* How much from the page of @addr on may be mapped, did not fail, in bytes. */
-static unsigned long coherent_mmap_clean(struct vm_area_struct *vma,
-					 unsigned long addr,
-					 unsigned long bytes)
+unsigned long coherent_mmap_clean(struct vm_area_struct *vma,
+				  unsigned long addr, unsigned long bytes)
 {
 	return rounddown(coherent_window_clean(vma->vm_private_data,
 					       coherent_mmap_offset(vma, addr),
 					       bytes),
 			 PAGE_SIZE);
-}
-
-#ifdef COHGPU_HAVE_SET_PTE_AT
-
-/* What lies around the faulting page, in the same page table. */
-struct coherent_mmap_around {
-	struct vm_area_struct *vma;
-	unsigned long start;
-	unsigned long end;
-};
-
-/*
- * Called with the page table locked, for the faulting page. The others get what
- * it got, cache mode and all, but never dirty.
- */
-static int coherent_mmap_fill(pte_t *pte, unsigned long fault, void *data)
-{
-	const struct coherent_mmap_around *around = data;
-	struct vm_area_struct *vma = around->vma;
-	unsigned long pfn, addr = around->start, end = around->end;
-	pte_t given = ptep_get(pte);
-	pgprot_t prot;
-
-	if (!pte_present(given))
-		return 0;
-
-	prot = pte_pgprot(pte_mkclean(given));
-	pfn = coherent_mmap_pfn(vma->vm_private_data, vma, addr);
-	pte += (long)pte_index(addr) - (long)pte_index(fault);
-	for (; addr < end; addr += PAGE_SIZE, pte++, pfn++) {
-		if (!pte_none(ptep_get(pte)))
-			continue;
-		/*
-		 * That it is special must be seen where it is compiled: of an
-		 * entry that may not be, arm64 calls mte_sync_tags(), which
-		 * is not exported to modules.
-		 */
-		set_pte_at(vma->vm_mm, addr, pte,
-			   pte_mkspecial(pfn_pte(pfn, prot)));
-	}
-	return 0;
-}
-
-static int coherent_mmap_insert_around(struct vm_fault *vmf,
-				       unsigned long start, unsigned long end)
-{
-	struct coherent_mmap_around around = {
-		.vma = vmf->vma,
-		.start = start,
-		.end = end,
-	};
-
-	return apply_to_page_range(vmf->vma->vm_mm, vmf->address & PAGE_MASK,
-				   PAGE_SIZE, coherent_mmap_fill, &around);
-}
-
-#else
-
-static int coherent_mmap_insert_around(struct vm_fault *vmf,
-				       unsigned long start, unsigned long end)
-{
-	struct vm_area_struct *vma = vmf->vma;
-	unsigned long addr;
-
-	for (addr = start; addr < end; addr += PAGE_SIZE)
-		if (vmf_insert_pfn(vma, addr,
-				   coherent_mmap_pfn(vma->vm_private_data, vma,
-						     addr)) != VM_FAULT_NOPAGE)
-			return -ENOMEM;
-	return 0;
-}
-
-#endif
-
-/* One small entry at the faulting address, then its neighbours, @nr with them. */
-static vm_fault_t coherent_mmap_insert_batch(struct vm_fault *vmf,
-					     unsigned int nr)
-{
-	struct vm_area_struct *vma = vmf->vma;
-	struct coherent_window *window = vma->vm_private_data;
-	unsigned long bytes = min(nr * PAGE_SIZE, PMD_SIZE);
-	unsigned long first = rounddown(vmf->address, bytes);
-	unsigned long start = max(vma->vm_start, first);
-	unsigned long end = min(vma->vm_end, first + bytes);
-	unsigned long fault = vmf->address & PAGE_MASK;
-	unsigned long clean;
-	vm_fault_t ret;
-
-	if (!coherent_mmap_clean(vma, fault, PAGE_SIZE))
-		return VM_FAULT_HWPOISON;
-
-	ret = vmf_insert_pfn(vma, fault, coherent_mmap_pfn(window, vma, fault));
-	if (ret != VM_FAULT_NOPAGE || coherent_window_brief(window))
-		return ret;
-
-	/* These are a convenience: when one fails, its own fault will tell. */
-	while (start < end) {
-		clean = coherent_mmap_clean(vma, start, end - start);
-		if (clean && coherent_mmap_insert_around(vmf, start, start + clean))
-			break;
-		start += clean ?: PAGE_SIZE;
-	}
-	return VM_FAULT_NOPAGE;
 }
 
 static vm_fault_t coherent_mmap_insert_large(struct vm_fault *vmf,
@@ -182,7 +64,7 @@ static vm_fault_t coherent_mmap_insert_large(struct vm_fault *vmf,
 	if (coherent_window_brief(window) || addr < vma->vm_start ||
 	    bytes > vma->vm_end - addr)
 		return VM_FAULT_FALLBACK;
-	pfn = coherent_mmap_pfn(window, vma, addr);
+	pfn = coherent_mmap_pfn(vma, addr);
 	if (pfn & ((1UL << order) - 1) ||
 	    coherent_mmap_clean(vma, addr, bytes) < bytes)
 		return VM_FAULT_FALLBACK;
@@ -200,17 +82,19 @@ static bool coherent_mmap_has_table(struct vm_fault *vmf)
 /*
  * A fault that found the memory not ready, or failed, goes on to small entries,
  * when all may be well again and another fault of the same place may have a huge
- * entry. So who finds no page table there makes one, or the entry, alone.
+ * entry. So who finds no page table there makes one, or the entry, alone; but
+ * what is behind a walk is no place of huge entries.
  */
 static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
 				       unsigned int order)
 {
 	struct coherent_window *window = vmf->vma->vm_private_data;
 	struct coherent_device *cdev = window->cdev;
+	unsigned int behind = order ? 0 : coherent_fill_behind(vmf);
 	vm_fault_t ret;
 
-	if (!order && coherent_mmap_has_table(vmf))
-		return coherent_mmap_insert_batch(vmf, COHERENT_BATCH);
+	if (!order && (behind || coherent_mmap_has_table(vmf)))
+		return coherent_fill_many(vmf, behind);
 
 	mutex_lock(&cdev->table_lock);
 	if (order)
@@ -218,7 +102,7 @@ static vm_fault_t coherent_mmap_insert(struct vm_fault *vmf,
 	else if (pmd_leaf(READ_ONCE(*vmf->pmd)))
 		ret = VM_FAULT_NOPAGE;
 	else
-		ret = coherent_mmap_insert_batch(vmf, COHERENT_BATCH_FIRST);
+		ret = coherent_fill_few(vmf);
 	mutex_unlock(&cdev->table_lock);
 	return ret;
 }
@@ -256,7 +140,7 @@ static vm_fault_t coherent_mmap_fault_order(struct vm_fault *vmf,
 {
 	struct coherent_window *window = vmf->vma->vm_private_data;
 	struct coherent_device *cdev = window->cdev;
-	unsigned long pfn = coherent_mmap_pfn(window, vmf->vma, vmf->address);
+	unsigned long pfn = coherent_mmap_pfn(vmf->vma, vmf->address);
 	bool wait = false;
 	vm_fault_t ret;
 

@@ -37,6 +37,14 @@ void coherent_window_zap(struct coherent_window *window);
 void coherent_window_zap_part(struct coherent_window *window, u64 offset,
 			      u64 length);
 struct coherent_window *coherent_mmap_window(struct vm_area_struct *vma);
+unsigned long coherent_mmap_pfn(struct vm_area_struct *vma, unsigned long addr);
+unsigned long coherent_mmap_clean(struct vm_area_struct *vma,
+				  unsigned long addr, unsigned long bytes);
+
+/* fill.c: small entries, many at a fault */
+unsigned int coherent_fill_behind(struct vm_fault *vmf);
+vm_fault_t coherent_fill_few(struct vm_fault *vmf);
+vm_fault_t coherent_fill_many(struct vm_fault *vmf, unsigned int ahead);
 
 /* reset.c */
 long coherent_reset_ioctl(struct coherent_device *cdev, unsigned int cmd,

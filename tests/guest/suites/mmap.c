@@ -362,24 +362,86 @@ static void many_places_in_95_GiB(void)
 		  util_field("/proc/self/status", "VmPTE"));
 }
 
+/* A load every @step bytes; the faults that it took. */
+static long map_walk(const char *p, size_t len, size_t step)
+{
+	struct rusage before, after;
+
+	getrusage(RUSAGE_SELF, &before);
+	for (size_t k = 0; k < len; k += step)
+		*(volatile const char *)(p + k);
+	getrusage(RUSAGE_SELF, &after);
+	return after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt;
+}
+
 /* Faults must give many pages, or 96 GiB take 25 million of them: two for a page table. */
 static void faults_come_in_batches(void)
 {
 	size_t page = util_page(), len = 64 * MiB;
-	struct rusage before, after;
+	long faults;
+
+	gpu_tiny(&gpu);
+	/* Every second table: who walks is given more. */
+	for (size_t at = 0; at < len; at += 4 * MiB) {
+		char *p = vfio_map_aligned(&gpu.vfio, VFIO_USEMEM, at, 2 * MiB, GiB, page);
+
+		faults = map_walk(p, 2 * MiB, page);
+		OK(faults <= 6, "expected at most 6 faults for 2 MiB, got %ld", faults);
+		munmap(p, 2 * MiB);
+	}
+}
+
+/* Who walks through page tables is given those ahead: less than a fault for two of them. */
+static void walks_fault_less(void)
+{
+	size_t len = 64 * MiB, most = len / (2 * MiB) / 2 + 4;
 	long faults;
 	char *p;
 
 	gpu_tiny(&gpu);
-	p = vfio_map_aligned(&gpu.vfio, VFIO_USEMEM, 0, len, GiB, page);
-	getrusage(RUSAGE_SELF, &before);
-	for (size_t k = 0; k < len; k += page)
-		*(volatile char *)(p + k);
-	getrusage(RUSAGE_SELF, &after);
-	faults = after.ru_minflt + after.ru_majflt - before.ru_minflt - before.ru_majflt;
-	ktap_diag("%zu pages, %ld faults", len / page, faults);
-	OK(faults <= (long)(len / page / 200), "expected at most %zu faults for %zu pages, got %ld",
-	   len / page / 200, len / page, faults);
+	p = vfio_map_aligned(&gpu.vfio, VFIO_USEMEM, 0, len, GiB, util_page());
+	faults = map_walk(p, len, 32 * KiB);
+	ktap_diag("%zu MiB, %ld faults", (size_t)(len / MiB), faults);
+	OK(faults <= (long)most, "expected at most %zu faults for 64 MiB, got %ld", most, faults);
+}
+
+/*
+ * What comes in ahead of a walk is the window's, allows no more than the mapping does, and ends with
+ * it, wherever that is in a page table: beyond there is somebody else's memory.
+ */
+static void walks_end_with_the_mapping(void)
+{
+	size_t page = util_page(), room = 64 * MiB, before = 2 * MiB;
+	uint64_t value, out;
+
+	gpu_tiny(&gpu);
+	for (size_t len = 22 * MiB - 3 * page; len <= 22 * MiB + page; len += page) {
+		uint64_t off = 5 * page;
+		char *all = mmap(NULL, room, PROT_READ | PROT_WRITE,
+				 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		char *at = (char *)(((uintptr_t)all + 2 * before) & ~(2 * MiB - 1)) + page;
+		char *p = mmap(at, len, PROT_READ, MAP_SHARED | MAP_FIXED, gpu.vfio.fd,
+			       gpu.vfio.region[VFIO_USEMEM].offset + off);
+
+		OK(all != MAP_FAILED && p == at, "mmap: %s", strerror(errno));
+		for (uint64_t k = 0; k < len + 8 * MiB; k += 2 * MiB) {
+			out = (len << 32) + k + 1;
+			sim_mem_write(gpu.name, off + k, &out, 8);
+		}
+		map_walk(p, len - 4 * MiB, 32 * KiB);
+		for (uint64_t k = 0; k < len; k += 2 * MiB) {
+			EQ(vfio_touch_read(p + k, &value), 0, "%zu bytes + 0x%llx: signal", len,
+			   (unsigned long long)k);
+			EQ(value, (len << 32) + k + 1, "%zu bytes + 0x%llx", len,
+			   (unsigned long long)k);
+			EQ(vfio_touch_write(p + k, 1), SIGSEGV, "%zu bytes + 0x%llx: store", len,
+			   (unsigned long long)k);
+		}
+		for (char *other = p + len; other < p + len + 8 * MiB; other += page)
+			OK(!*(volatile uint64_t *)other, "%zu bytes: 0x%zx behind is the window's",
+			   len, (size_t)(other - p - len));
+		munmap(all, room);
+	}
 }
 
 /* What comes in with a page that was touched allows no more than the mapping does. */
@@ -473,6 +535,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(outlives_the_file),
 	KTAP_CASE(two_mappings_one_page),
 	KTAP_CASE(faults_come_in_batches),
+	KTAP_CASE(walks_fault_less),
+	KTAP_CASE_SLOW(walks_end_with_the_mapping, 120),
 	KTAP_CASE(neighbours_allow_no_more),
 	KTAP_CASE(real_bar0),
 	KTAP_CASE(bounds),

@@ -223,6 +223,27 @@ static void not_mapped_again(void)
 	EQ(vfio_touch_read(p + page, NULL), SIGBUS, "mapped anew, between them: signal");
 }
 
+/* What a walk is given ahead is without what failed. */
+static void walked_over(void)
+{
+	int index = (int)ktap_arg();
+	size_t page = util_page();
+	const uint64_t bad = 23 * MiB + 5 * page;
+	char *p;
+
+	poison_open(&tiny);
+	EQ(poison(index, bad), 0, "failure of a page that nobody maps: errno");
+	p = vfio_map_aligned(&gpu.vfio, index, 0, 48 * MiB, GiB, page);
+	for (uint64_t k = 0; k < 48 * MiB; k += 32 * KiB)
+		if (k < bad - 2 * MiB || k >= bad + page)
+			EQ(vfio_touch_read(p + k, NULL), 0, "0x%llx: signal",
+			   (unsigned long long)k);
+	EQ(vfio_touch_read(p + bad, NULL), SIGBUS, "failed page: signal");
+	EQ(vfio_touch_read(p + bad - page, NULL), 0, "page before: signal");
+	EQ(vfio_touch_read(p + bad + page, NULL), 0, "page after: signal");
+	EQ(vfio_touch_read(p + bad, NULL), SIGBUS, "failed page, its neighbours mapped: signal");
+}
+
 static void read_and_write(void)
 {
 	int index = (int)ktap_arg();
@@ -355,6 +376,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(G5_who_maps_all_around),
 	KTAP_CASE_ARG("not_mapped_again_usemem", not_mapped_again, VFIO_USEMEM),
 	KTAP_CASE_ARG("not_mapped_again_resmem", not_mapped_again, VFIO_RESMEM),
+	KTAP_CASE_ARG("walked_over_usemem", walked_over, VFIO_USEMEM),
+	KTAP_CASE_ARG("walked_over_resmem", walked_over, VFIO_RESMEM),
 	KTAP_CASE_ARG("read_and_write_usemem", read_and_write, VFIO_USEMEM),
 	KTAP_CASE_ARG("read_and_write_resmem", read_and_write, VFIO_RESMEM),
 	KTAP_CASE_ARG("not_exported_usemem", not_exported, VFIO_USEMEM),
