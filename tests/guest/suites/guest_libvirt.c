@@ -237,7 +237,7 @@ static pid_t guest_start(const struct guest *g)
 	_exit(127);
 }
 
-/* The life of a guest that libvirt starts, with a GPU that nobody has prepared. */
+/* The life of a guest that libvirt starts, with a GPU that nobody has prepared, not even by a module. */
 static void managed_guest(void)
 {
 	const struct guest g = {.name = LIFE,
@@ -249,8 +249,10 @@ static void managed_guest(void)
 				.limit = 300};
 
 	again();
+	EQ(pci_module_remove(pci_driver_name()), 0, "removing our driver: errno");
 	owner_is_nobody("before");
 	domain_define(true);
+	OK(!pci_driver_loaded(), "our driver is loaded before libvirt wants it");
 	guest_run(&g);
 	/* libvirt hears of the guest's end when QEMU has gone. */
 	for (int i = 0; i < 100 && pci_bound(gpu.bdf, NULL, 0); i++)
