@@ -354,9 +354,14 @@ if ours; then
 	check "of a copy as well" copied doctor "$GPU" --check memory-ready
 	check "and bench measures when it is ready again" ready_again
 fi
-check "sim fault breaks it, as probe finds" sh -c "cohgpu sim fault $GPU dead 1 && cohgpu probe $GPU 2>&1 | grep 'it does not answer'"
-check "status finds it, too" sh -c "cohgpu status $GPU | grep 'failed: .*all-ones'"
-check "and doctor" sh -c "cohgpu doctor $GPU --check answers | grep ^FAIL"
+# One that nobody uses sleeps; what the kernel finds gone then it takes to be in D3cold.
+echo on >"$DEV/power/control"
+check "sim fault breaks it" cohgpu sim fault "$GPU" dead 1
+check "status finds it" sh -c "cohgpu status $GPU | grep 'failed: .*all-ones'"
+check "doctor, too" sh -c "cohgpu doctor $GPU --check answers | grep ^FAIL"
+check "and probe" sh -c "cohgpu probe $GPU 2>&1 | grep -E 'it does not answer|: open: '"
+echo auto >"$DEV/power/control"
+check "gone in its sleep it is in D3cold" sh -c "cat $DEV/power_state; cohgpu status $GPU --strict | grep 'unsure: in D3cold'"
 check "and mends it" sh -c "cohgpu sim fault gpu0 dead 0 && cohgpu probe $GPU | grep 'extended *[A-Z]'"
 check "sim add makes another" sh -c "cohgpu sim add --preset tiny --name second && [ \$(cohgpu list --addresses | wc -l) = 2 ]"
 check "sim remove takes it away" sh -c "cohgpu sim remove second | grep 'second: removed' && [ \$(cohgpu list --addresses | wc -l) = 1 ]"

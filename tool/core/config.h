@@ -18,7 +18,7 @@ struct config {
 enum config_answer {
 	CONFIG_ANSWERS,
 	CONFIG_SILENT, /* all-ones: the function is on no bus any more, or without power */
-	CONFIG_ASLEEP, /* in D3cold, from which a look would wake it */
+	CONFIG_ASLEEP, /* in D3cold, from which a look would wake it; or the kernel lost it */
 	CONFIG_UNREAD,
 };
 

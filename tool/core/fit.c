@@ -62,6 +62,11 @@ enum gpu_fit gpu_fit(const struct gpu *gpu, char *why, size_t size)
 	why[0] = 0;
 	if (fit_trouble(gpu, why, size))
 		return FIT_FAILED;
+	/* The kernel says the same of one that it finds gone when it puts it to sleep. */
+	if (config_ask(gpu) == CONFIG_ASLEEP) {
+		snprintf(why, size, "in D3cold: asleep or gone, which only waking it tells");
+		return FIT_UNSURE;
+	}
 	/* Nobody waits for a V100's: its guest trains the links. */
 	if (gpu->model->family != GPU_GRACE || !strcmp(gpu->memory.ready, "yes"))
 		return FIT_OK;

@@ -182,7 +182,7 @@ void check_answers(struct finding *f, const struct gpu *gpu, const struct patien
 		finding(f, VERDICT_FAIL, "config space reads all-ones");
 		break;
 	case CONFIG_ASLEEP:
-		finding(f, VERDICT_SKIP, "asleep in D3cold, from which a look would wake it");
+		finding(f, VERDICT_SKIP, "in D3cold: asleep or gone, which only waking it tells");
 		break;
 	default:
 		finding(f, VERDICT_SKIP, "config space cannot be read");
