@@ -177,8 +177,8 @@ struct coherent_ops {
  *	       for its result; taken with no other lock held
  * @power_lock: serialises config writes that may change the power state with
  *		the look at what they did; taken with no other lock held
- * @table_lock: held by the one that maps where there is no page table yet, with
- *		@gate held
+ * @table_lock: held by the one that maps where there is no page table yet and
+ *		a huge entry could be, with @gate held
  * @mapping: inode whose address space all mappings of the device are in
  */
 struct coherent_device {

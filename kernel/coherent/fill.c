@@ -8,8 +8,8 @@
  * The first one in a page table inserts a few, for it may be the only one; the
  * next shows that it is not, and inserts many. And where page tables just before
  * are full, somebody walks: then as many of those ahead are filled as are full
- * behind, up to COHERENT_FILL_AHEAD, so that what nobody asked for is never more
- * than what somebody did.
+ * behind, up to COHERENT_FILL_AHEAD for each table that has a fault. That those
+ * behind were walked through, and not filled ahead themselves, nobody can see.
  *
  * Memory that must not be prefetched goes in page by page, as it is touched, for
  * a CPU may read ahead in what is mapped.
@@ -18,9 +18,10 @@
  * its lock. A page table cannot give way to a huge entry meanwhile: the VMA is
  * held, what takes tables from a held VMA (khugepaged, MADV_COLLAPSE,
  * MADV_DONTNEED) leaves VM_PFNMAP alone, and those ahead are of a mapping that is
- * askew, wherever it is split or moved to.
+ * askew as it stands. One that mremap() made so has lost its huge entries.
  */
 #include <linux/mm.h>
+#include <linux/sched/signal.h>
 
 #include "coherent/window.h"
 
@@ -179,10 +180,15 @@ static void coherent_fill_ahead(struct coherent_fill *fill, unsigned long start,
 				unsigned int tables)
 {
 	struct vm_area_struct *vma = fill->vma;
+	struct coherent_window *window = vma->vm_private_data;
 
 	for (; tables && vma->vm_end - start >= PMD_SIZE; tables--) {
 		fill->start = start;
 		fill->end = start + PMD_SIZE;
+		/* Nobody has asked for these: who waits, or is to die, comes first. */
+		if (fatal_signal_pending(current) ||
+		    rwsem_is_contended(&window->cdev->gate))
+			return;
 		if (coherent_mmap_clean(vma, start, PMD_SIZE) < PMD_SIZE ||
 		    coherent_fill_insert(fill, start))
 			return;
