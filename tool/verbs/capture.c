@@ -10,6 +10,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +66,6 @@ static void put(const char *path, const void *data, size_t size)
 		capture_error = capture_error ? capture_error : errno;
 	if (fd >= 0)
 		close(fd);
-	capture_files++;
 }
 
 /* A folder's names are what is asked for, not what is behind them. */
@@ -116,7 +116,6 @@ static void copy_link(const char *path, const char *full)
 	unlink(place);
 	if (symlink(target, place))
 		capture_error = capture_error ? capture_error : errno;
-	capture_files++;
 }
 
 /* What was read before stays as it is, and what is read later takes its place. */
@@ -219,8 +218,8 @@ static void copy_symbols(const struct gpu_set *set)
 /* What has no form as a file, in the one that a tree has for it. */
 static void copy_rest(const struct gpu_set *set)
 {
-	const char *const emulators[] = {emulator_virt(), EMULATOR_POWER};
-	unsigned int libvirt = libvirt_version();
+	unsigned int libvirt = libvirt_version(), version;
+	const char *const emulators[] = {emulator_virt(&version), EMULATOR_POWER};
 	static const int extensions[] = {KVM_IPA_SIZE, KVM_CACHEABLE};
 	char text[128] = "", path[PATH_MAX];
 	struct utsname uts;
@@ -279,6 +278,20 @@ static void look_at_all(struct gpu_set *set)
 	emulator_firmware(&installed);
 }
 
+static int count_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)path, (void)st, (void)ftw;
+	capture_files += type != FTW_D;
+	return 0;
+}
+
+/* What is in the folder at the end: what is asked for twice was written twice. */
+static void count_files(const char *folder)
+{
+	if (nftw(folder, count_one, 16, FTW_PHYS))
+		capture_error = capture_error ? capture_error : errno;
+}
+
 int run_capture(const struct call *call)
 {
 	struct json_object *object = out_new(call);
@@ -299,6 +312,7 @@ int run_capture(const struct call *call)
 	look_at_all(&set);
 	sys_asked = sys_sought = NULL;
 	copy_rest(&set);
+	count_files(folder);
 	if (capture_error)
 		complain(folder, "capture", "%s", strerror(capture_error));
 	else

@@ -71,5 +71,7 @@ tree captured-again gh200
 mkdir "$WORK/full"
 says capture/exists capture "$WORK/full"
 says capture/json capture "$WORK/fresh" --json
+# What is asked for more than once is one file.
+check "it counts the files that are there" test "$(find "$WORK/fresh" ! -type d | wc -l)" = "$(sed -n 's/.*"files": //p' "$WORK/said")"
 tree captured-none host
 says capture/none capture "$WORK/none"
