@@ -46,30 +46,34 @@ static int forget_one(const char *address, bool dry, bind_step_fn step)
 	return EXIT_FAILED;
 }
 
+/* What is on record, and no more in the machine. */
+static bool is_left(const char *address, const char *word)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s", address);
+	return !sys_exists(path) && belongs_to(address, word);
+}
+
 bool bind_is_gone(const char *word)
 {
-	char **addresses = record_addresses(), path[64];
+	char **addresses = record_addresses();
 	bool gone = false;
 
-	for (char **at = addresses; at && *at && !gone; at++) {
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s", *at);
-		gone = !sys_exists(path) && belongs_to(*at, word);
-	}
+	for (char **at = addresses; at && *at && !gone; at++)
+		gone = is_left(*at, word);
 	sys_names_free(addresses);
 	return gone;
 }
 
 int bind_forget(const char *word, bool dry, bind_step_fn step)
 {
-	char **addresses = record_addresses(), path[64];
+	char **addresses = record_addresses();
 	int status = EXIT_NOTHING;
 
-	for (char **at = addresses; at && *at && status != EXIT_FAILED; at++) {
-		snprintf(path, sizeof(path), "/sys/bus/pci/devices/%.15s", *at);
-		if (sys_exists(path) || !belongs_to(*at, word))
-			continue;
-		status = forget_one(*at, dry, step);
-	}
+	for (char **at = addresses; at && *at && status != EXIT_FAILED; at++)
+		if (is_left(*at, word))
+			status = forget_one(*at, dry, step);
 	sys_names_free(addresses);
 	return status;
 }

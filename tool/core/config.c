@@ -12,6 +12,11 @@
 #define DVSEC_VENDOR 4
 #define DVSEC_ID     8
 
+bool config_is_silent(const struct config *config)
+{
+	return config_word(config, 0) == ALL_ONES;
+}
+
 enum config_answer config_ask(const struct gpu *gpu)
 {
 	enum config_answer answer = CONFIG_UNREAD;
@@ -21,7 +26,7 @@ enum config_answer config_ask(const struct gpu *gpu)
 		return CONFIG_ASLEEP;
 	config.bytes = (unsigned char *)sys_slurp(gpu_file(gpu, "config"), &config.size);
 	if (config.bytes && config.size >= 2)
-		answer = config_word(&config, 0) == ALL_ONES ? CONFIG_SILENT : CONFIG_ANSWERS;
+		answer = config_is_silent(&config) ? CONFIG_SILENT : CONFIG_ANSWERS;
 	config_free(&config);
 	return answer;
 }

@@ -26,6 +26,8 @@ enum config_answer config_ask(const struct gpu *gpu);
 /* False, with nothing to free: it is not to be read as a whole. */
 bool config_read(struct config *config, const struct gpu *gpu);
 void config_free(struct config *config);
+/* It reads all-ones. */
+bool config_is_silent(const struct config *config);
 /* Little-endian; 0 beyond the end. */
 unsigned int config_word(const struct config *config, unsigned int at);
 /* Offset of an extended capability; 0 none. */

@@ -32,7 +32,7 @@ unsigned int emulator_version(const char *path)
 	return is_emulator(path) ? program_version(path, "QEMU emulator version ") : 0;
 }
 
-const char *emulator_virt(void)
+const char *emulator_virt(unsigned int *version)
 {
 	/* The second as Red Hat's has it. */
 	static const char *const places[] = {
@@ -40,9 +40,11 @@ const char *emulator_virt(void)
 		"/usr/libexec/qemu-kvm",
 	};
 
-	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
-		if (emulator_version(places[i]))
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
+		*version = emulator_version(places[i]);
+		if (*version)
 			return places[i];
+	}
 	return places[0];
 }
 

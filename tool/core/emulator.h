@@ -9,8 +9,8 @@
 
 #define EMULATOR_POWER "/usr/bin/qemu-system-ppc64"
 
-/* Of "virt": the one that is installed, or where Debian has it. */
-const char *emulator_virt(void);
+/* Of "virt": the one that is installed, or where Debian has it; its version, 0 for none. */
+const char *emulator_virt(unsigned int *version);
 /* UEFI for "virt" as it is installed here, or where Debian has it; *installed tells. */
 const char *emulator_firmware(bool *installed);
 

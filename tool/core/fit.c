@@ -38,9 +38,7 @@ static const char *fit_bound_trouble(const struct gpu *gpu, char *why, size_t si
 
 static const char *fit_trouble(const struct gpu *gpu, char *why, size_t size)
 {
-	if (config_ask(gpu) == CONFIG_SILENT)
-		snprintf(why, size, "its config space reads all-ones: it does not answer");
-	else if (!gpu->driver[0])
+	if (!gpu->driver[0])
 		snprintf(why, size, "no driver bound");
 	else if (!gpu_is_vfio_driver(gpu->driver))
 		snprintf(why, size, "in use by the host's %s", gpu->driver);
@@ -59,11 +57,17 @@ static const char *fit_trouble(const struct gpu *gpu, char *why, size_t size)
 
 enum gpu_fit gpu_fit(const struct gpu *gpu, char *why, size_t size)
 {
+	enum config_answer answer = config_ask(gpu);
+
 	why[0] = 0;
+	if (answer == CONFIG_SILENT) {
+		snprintf(why, size, "its config space reads all-ones: it does not answer");
+		return FIT_FAILED;
+	}
 	if (fit_trouble(gpu, why, size))
 		return FIT_FAILED;
 	/* The kernel says the same of one that it finds gone when it puts it to sleep. */
-	if (config_ask(gpu) == CONFIG_ASLEEP) {
+	if (answer == CONFIG_ASLEEP) {
 		snprintf(why, size, "in D3cold: asleep or gone, which only waking it tells");
 		return FIT_UNSURE;
 	}

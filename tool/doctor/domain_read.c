@@ -388,6 +388,16 @@ static uint64_t most_memory(const xmlNode *node)
 	return size && slots < MOST_SLOTS ? size + (slots << 30) : size;
 }
 
+/* As libvirt does where <emulator> says none. */
+static void choose_emulator(struct domain *domain)
+{
+	bool power = !strncmp(domain->arch, "ppc64", 5);
+	unsigned int version;
+
+	snprintf(domain->emulator, sizeof(domain->emulator), "%s",
+		 power ? EMULATOR_POWER : emulator_virt(&version));
+}
+
 int domain_read(struct domain *domain, const char *file)
 {
 	const xmlNode *root, *cpu;
@@ -419,9 +429,6 @@ int domain_read(struct domain *domain, const char *file)
 	cpu = child(root, "cpu");
 	attribute(root, "type", domain->type, sizeof(domain->type));
 	attribute(child(child(root, "os"), "type"), "arch", domain->arch, sizeof(domain->arch));
-	/* libvirt's own choice, unless <emulator> says another. */
-	snprintf(domain->emulator, sizeof(domain->emulator), "%s",
-		 strncmp(domain->arch, "ppc64", 5) ? emulator_virt() : EMULATOR_POWER);
 	domain->memory = content_size(child(root, "memory"));
 	domain->most_memory = most_memory(child(root, "maxMemory"));
 	domain->hard_limit = content_size(child(child(root, "memtune"), "hard_limit"));
@@ -429,6 +436,8 @@ int domain_read(struct domain *domain, const char *file)
 	domain->ras = attribute_is(child(child(root, "features"), "ras"), "state", "on");
 	read_cells(domain, child(cpu, "numa"));
 	status = read_devices(domain, child(root, "devices"), file);
+	if (!domain->emulator[0])
+		choose_emulator(domain);
 	read_arguments(domain, child(root, "commandline"));
 	read_overrides(domain, child(root, "override"));
 	xmlFreeDoc(doc);

@@ -37,7 +37,9 @@ static bool takes_of_libvirt(const struct plan *plan, size_t part)
 
 static struct parts_of parts_of_emulator(const struct plan *plan)
 {
-	const char *path = plan->family == GPU_NVLINK2 ? EMULATOR_POWER : emulator_virt();
+	bool power = plan->family == GPU_NVLINK2;
+	unsigned int version = power ? emulator_version(EMULATOR_POWER) : 0;
+	const char *path = power ? EMULATOR_POWER : emulator_virt(&version);
 
 	return (struct parts_of){
 		.name = "QEMU",
@@ -45,7 +47,7 @@ static struct parts_of parts_of_emulator(const struct plan *plan)
 		.wants = "emulator_wants",
 		.lacks = "emulator_lacks",
 		.here = "emulator_version",
-		.version = emulator_version(path),
+		.version = version,
 		.part = emulator_parts,
 		.count = PARTS,
 		.takes = takes_of_emulator,

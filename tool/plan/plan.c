@@ -43,10 +43,12 @@ static bool needs_resmem(const struct gpu *gpu)
 	unsigned int at;
 	bool needs;
 
-	if (config_ask(gpu) == CONFIG_SILENT || !config_read(&config, gpu))
+	if (!config_read(&config, gpu))
 		return is_needed_by_model(gpu);
 	at = config_dvsec(&config, gpu->model->vendor, DVSEC_NVIDIA);
 	needs = !at || !(config_word(&config, at + DVSEC_FLAGS) & DVSEC_RESMEM_OVER);
+	if (config_is_silent(&config))
+		needs = is_needed_by_model(gpu);
 	config_free(&config);
 	return needs;
 }

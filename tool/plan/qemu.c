@@ -51,7 +51,8 @@ static void qemu_gpu(FILE *f, const struct plan *plan, size_t i)
 void plan_qemu(FILE *f, const struct plan *plan)
 {
 	const struct plan_without *without = &plan->without;
-	const char *emulator = emulator_virt();
+	unsigned int version;
+	const char *emulator = emulator_virt(&version);
 	bool installed;
 
 	/* By its name, where a shell finds it so. */
