@@ -39,6 +39,7 @@ static const char *const verdict_reports[] = {
 	"list_add corruption",
 	"list_del corruption",
 	"Bad page",
+	": bad p",
 	"nobody cared",
 	"cannot create duplicate",
 	"use-after-free",

@@ -175,11 +175,30 @@ static vm_fault_t coherent_mmap_fault(struct vm_fault *vmf)
 	return coherent_mmap_fault_order(vmf, 0);
 }
 
-/* Another VMA over the window, made from one that was: split, moved, forked. */
+/* Where mremap() will put a mapping there is none yet; a split one's place is its own. */
+static bool coherent_mmap_moves(struct vm_area_struct *vma)
+{
+	return vma->vm_mm == current->mm &&
+	       !find_vma_intersection(vma->vm_mm, vma->vm_start, vma->vm_end);
+}
+
+/*
+ * Another VMA over the window, made from one that was: split, moved, forked.
+ *
+ * mremap() takes an entry of 1 GiB for a broken table: it complains of it in the
+ * log, clears it, and flushes nothing, so that whoever moves a mapping may still
+ * reach the memory at its old place, after a reset and after it is another's.
+ * What moves is emptied before, and fills again by fault.
+ */
 static void coherent_mmap_open(struct vm_area_struct *vma)
 {
 	struct coherent_window *window = vma->vm_private_data;
 
+	if (IS_ENABLED(CONFIG_ARCH_SUPPORTS_PUD_PFNMAP) &&
+	    coherent_mmap_moves(vma))
+		coherent_window_zap_part(window,
+					 coherent_mmap_offset(vma, vma->vm_start),
+					 vma->vm_end - vma->vm_start);
 	if (window->region && window->region->copy)
 		window->region->copy(window, vma,
 				     coherent_mmap_base(window, vma));

@@ -308,6 +308,29 @@ static void remapped(void)
 	EQ(vfio_touch_read(p + MiB, NULL), SIGSEGV, "behind the shrunk mapping");
 }
 
+/* Where a mapping was, there is nothing any more: not for a moment, be its entries of 1 GiB. */
+static void moved_leaves_nothing(void)
+{
+	size_t page = util_page(), len = 2 * GiB;
+	int stale = 0;
+	char *p, *q, *room;
+
+	gpu_open_preset(&gpu, "gh200-96");
+	for (int i = 0; i < 20; i++) {
+		p = vfio_map_aligned(&gpu.vfio, VFIO_USEMEM, 0, len, GiB, 0);
+		*(volatile uint64_t *)p = i;
+		*(volatile uint64_t *)(p + GiB) = i;
+		room = mmap(NULL, len + page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		q = mremap(p, len, len, MREMAP_MAYMOVE | MREMAP_FIXED, room + i % 2 * page);
+		stale += vfio_touch_read(p, NULL) != SIGSEGV;
+		stale += vfio_touch_read(p + GiB, NULL) != SIGSEGV;
+		OK(q == room + i % 2 * page, "mremap: %s", strerror(errno));
+		EQ(*(volatile uint64_t *)(q + GiB), i, "moved");
+		munmap(room, len + page);
+	}
+	EQ(stale, 0, "words of 40 that could be read where the mapping was");
+}
+
 static void outlives_the_file(void)
 {
 	uint64_t value = 0x1234, in;
@@ -538,6 +561,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(split_and_protect),
 	KTAP_CASE(forked),
 	KTAP_CASE(remapped),
+	KTAP_CASE(moved_leaves_nothing),
 	KTAP_CASE(outlives_the_file),
 	KTAP_CASE(two_mappings_one_page),
 	KTAP_CASE(faults_come_in_batches),
