@@ -41,8 +41,11 @@ const char *emulator_virt(unsigned int *version)
 	};
 
 	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++) {
-		*version = emulator_version(places[i]);
-		if (*version)
+		unsigned int found = emulator_version(places[i]);
+
+		if (version)
+			*version = found;
+		if (found)
 			return places[i];
 	}
 	return places[0];

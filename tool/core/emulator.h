@@ -9,7 +9,7 @@
 
 #define EMULATOR_POWER "/usr/bin/qemu-system-ppc64"
 
-/* Of "virt": the one that is installed, or where Debian has it; its version, 0 for none. */
+/* Of "virt": the one that is installed, or where Debian has it; its version, 0 for none, unless NULL. */
 const char *emulator_virt(unsigned int *version);
 /* UEFI for "virt" as it is installed here, or where Debian has it; *installed tells. */
 const char *emulator_firmware(bool *installed);

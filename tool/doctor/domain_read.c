@@ -392,10 +392,9 @@ static uint64_t most_memory(const xmlNode *node)
 static void choose_emulator(struct domain *domain)
 {
 	bool power = !strncmp(domain->arch, "ppc64", 5);
-	unsigned int version;
 
 	snprintf(domain->emulator, sizeof(domain->emulator), "%s",
-		 power ? EMULATOR_POWER : emulator_virt(&version));
+		 power ? EMULATOR_POWER : emulator_virt(NULL));
 }
 
 int domain_read(struct domain *domain, const char *file)

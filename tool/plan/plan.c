@@ -46,9 +46,10 @@ static bool needs_resmem(const struct gpu *gpu)
 	if (!config_read(&config, gpu))
 		return is_needed_by_model(gpu);
 	at = config_dvsec(&config, gpu->model->vendor, DVSEC_NVIDIA);
-	needs = !at || !(config_word(&config, at + DVSEC_FLAGS) & DVSEC_RESMEM_OVER);
 	if (config_is_silent(&config))
 		needs = is_needed_by_model(gpu);
+	else
+		needs = !at || !(config_word(&config, at + DVSEC_FLAGS) & DVSEC_RESMEM_OVER);
 	config_free(&config);
 	return needs;
 }

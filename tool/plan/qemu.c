@@ -51,8 +51,7 @@ static void qemu_gpu(FILE *f, const struct plan *plan, size_t i)
 void plan_qemu(FILE *f, const struct plan *plan)
 {
 	const struct plan_without *without = &plan->without;
-	unsigned int version;
-	const char *emulator = emulator_virt(&version);
+	const char *emulator = emulator_virt(NULL);
 	bool installed;
 
 	/* By its name, where a shell finds it so. */

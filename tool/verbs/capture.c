@@ -215,24 +215,28 @@ static void copy_symbols(const struct gpu_set *set)
 		put("/proc/kallsyms", text, strlen(text));
 }
 
+/* 0: there is none. */
+static void copy_emulator(const char *emulator, unsigned int version)
+{
+	char text[64], path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s.version", emulator);
+	snprintf(text, sizeof(text), "QEMU emulator version %u.%u\n", version / 100, version % 100);
+	if (version)
+		put(path, text, strlen(text));
+}
+
 /* What has no form as a file, in the one that a tree has for it. */
 static void copy_rest(const struct gpu_set *set)
 {
 	unsigned int libvirt = libvirt_version(), version;
-	const char *const emulators[] = {emulator_virt(&version), EMULATOR_POWER};
+	const char *virt = emulator_virt(&version);
 	static const int extensions[] = {KVM_IPA_SIZE, KVM_CACHEABLE};
-	char text[128] = "", path[PATH_MAX];
+	char text[128] = "";
 	struct utsname uts;
 
-	for (size_t i = 0; i < sizeof(emulators) / sizeof(*emulators); i++) {
-		unsigned int version = emulator_version(emulators[i]);
-
-		snprintf(path, sizeof(path), "%s.version", emulators[i]);
-		snprintf(text, sizeof(text), "QEMU emulator version %u.%u\n", version / 100,
-			 version % 100);
-		if (version)
-			put(path, text, strlen(text));
-	}
+	copy_emulator(virt, version);
+	copy_emulator(EMULATOR_POWER, emulator_version(EMULATOR_POWER));
 	snprintf(text, sizeof(text), "virtqemud (libvirt) %u.%u.0\n", libvirt / 100, libvirt % 100);
 	if (libvirt)
 		put(LIBVIRT_DAEMON ".version", text, strlen(text));
