@@ -24,6 +24,8 @@ INITRD_PACK=(cat) GPU_BUSES=() SERIAL_BUS='' NODEFAULTS=(-nodefaults) EMULATOR='
 # Enough for four of the largest preset (276 GiB each).
 DEVICE_MEMORY_GIB=${COHGPU_DEVICE_MEMORY_GIB:-1120}
 # 1: the VM's clock counts instructions, a nanosecond each, and skips what is slept.
+# The kernel stands where it was linked then: how far its modules are from it costs
+# instructions in each call.
 OPT_ICOUNT=0
 
 need_machine() {
@@ -90,6 +92,8 @@ try_kvm() {
 # console.log and results. TERMINAL is a -chardev for the guest's hvc0.
 qemu_command() {
 	local dir=$1 terminal=$2 slots
+	local parameters="console=$CONSOLE panic=-1 oops=panic mem=$MEM_ARG log_buf_len=8M ignore_loglevel $CMDLINE"
+	[[ $OPT_ICOUNT == 0 ]] || parameters+=" nokaslr"
 	mapfile -t slots < <(gpu_slots)
 	# shellcheck disable=SC2054 # commas of QEMU
 	QEMU_COMMAND=("$QEMU" "${MACHINE[@]}" -accel "$(accelerator)" -smp "$OPT_CPUS"
@@ -101,8 +105,7 @@ qemu_command() {
 		-chardev "$terminal" -device virtconsole,chardev=term
 		-chardev "file,id=results,path=$dir/results" -device virtserialport,chardev=results,name=cohgpu.results
 		-kernel "$(kernel_dir "$OPT_ARCH" "$OPT_KERNEL")/vmlinuz" -initrd "$dir/initrd"
-		-append "console=$CONSOLE panic=-1 oops=panic mem=$MEM_ARG log_buf_len=8M ignore_loglevel $CMDLINE"
-		"${slots[@]}")
+		-append "$parameters" "${slots[@]}")
 	[[ $OPT_ICOUNT == 0 ]] || QEMU_COMMAND+=(-icount "shift=0,sleep=off")
 	[[ $OPT_ACPI == 0 ]] || QEMU_COMMAND+=(-acpitable "file=$(acpi_table)")
 }
