@@ -8,6 +8,7 @@ static struct coherent_ready fresh(void)
 	struct coherent_ready r;
 
 	coherent_ready_init(&r, 3);
+	assert_int_equal(coherent_ready_state(&r), COHERENT_READY_UNKNOWN);
 	coherent_ready_reset_end(&r);
 	return r;
 }

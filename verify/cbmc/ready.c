@@ -81,55 +81,62 @@ static void observe(struct coherent_ready *ready, struct ghost *ghost, struct ob
 
 enum call { CALL_BEGIN, CALL_END, CALL_FORGET, CALL_NOTE, CALL_OBSERVE };
 
+/* Any one call, from any state that the invariant allows. */
+static void any_call(struct coherent_ready *ready, struct ghost *ghost, struct observer *observer)
+{
+	enum call call;
+
+	assumed(ready->generation < (u64)1 << 63 && ready->resets < ~0u);
+	assumed(invariant(ready, ghost, observer));
+	switch (call) {
+	case CALL_BEGIN:
+		coherent_ready_reset_begin(ready);
+		/* One that starts while another is under way is no new edge. */
+		if (!ghost->resets++)
+			edge(ghost, observer, true);
+		break;
+	case CALL_END:
+		coherent_ready_reset_end(ready);
+		/* Nor is the end of one that is not the last; an unannounced one is. */
+		if (ghost->resets)
+			ghost->resets--;
+		if (!ghost->resets)
+			edge(ghost, observer, false);
+		break;
+	case CALL_FORGET:
+		coherent_ready_forget(ready);
+		edge(ghost, observer, ghost->in_reset);
+		break;
+	case CALL_NOTE:
+		observer->generation = ready->generation;
+		observer->present = true;
+		break;
+	case CALL_OBSERVE:
+		observe(ready, ghost, observer);
+		break;
+	}
+}
+
 PROOF(step, 1)
 {
 	struct coherent_ready ready;
 	struct ghost ghost;
 	struct observer observer;
-	enum call call;
 	u32 required = ready.required;
 
-	assumed(ready.generation < (u64)1 << 63 && ready.resets < ~0u);
-	assumed(invariant(&ready, &ghost, &observer));
-	switch (call) {
-	case CALL_BEGIN:
-		coherent_ready_reset_begin(&ready);
-		/* One that starts while another is under way is no new edge. */
-		if (!ghost.resets++)
-			edge(&ghost, &observer, true);
-		break;
-	case CALL_END:
-		coherent_ready_reset_end(&ready);
-		/* Nor is the end of one that is not the last; an unannounced one is. */
-		if (ghost.resets)
-			ghost.resets--;
-		if (!ghost.resets)
-			edge(&ghost, &observer, false);
-		break;
-	case CALL_FORGET:
-		coherent_ready_forget(&ready);
-		edge(&ghost, &observer, ghost.in_reset);
-		break;
-	case CALL_NOTE:
-		observer.generation = ready.generation;
-		observer.present = true;
-		break;
-	case CALL_OBSERVE:
-		observe(&ready, &ghost, &observer);
-		break;
-	}
+	any_call(&ready, &ghost, &observer);
 	proven(ready.required == required);
 	proven(invariant(&ready, &ghost, &observer));
 }
 
-/* What callers rely on, in one sentence, from the invariant alone. */
+/* What callers rely on, in one sentence: whatever is called, ready is what was seen. */
 PROOF(yes_means_seen, 1)
 {
 	struct coherent_ready ready;
 	struct ghost ghost;
 	struct observer observer;
 
-	assumed(invariant(&ready, &ghost, &observer));
+	any_call(&ready, &ghost, &observer);
 	if (coherent_ready_state(&ready) == COHERENT_READY_YES)
 		proven(!ghost.in_reset && (!ready.required || ghost.all_seen));
 }
