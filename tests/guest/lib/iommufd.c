@@ -12,8 +12,10 @@
 
 #define VFIO_BIND_IOMMUFD    _IO(VFIO_TYPE, VFIO_BASE + 18)
 #define VFIO_ATTACH_IOAS     _IO(VFIO_TYPE, VFIO_BASE + 19)
+#define VFIO_DETACH_IOAS     _IO(VFIO_TYPE, VFIO_BASE + 20)
 #define VFIO_FEATURE_DMA_BUF 11
 #define VFIO_BIND_FLAG_TOKEN 1
+#define VFIO_FLAG_PASID	     1
 
 #define IOMMUFD_IO(nr)	_IO(';', nr)
 #define IOMMU_ALLOC	IOMMUFD_IO(0x81)
@@ -32,6 +34,10 @@ struct bind_iommufd {
 
 struct attach_ioas {
 	uint32_t argsz, flags, id, pasid;
+};
+
+struct detach_ioas {
+	uint32_t argsz, flags, pasid;
 };
 
 struct ioas_alloc {
@@ -120,9 +126,8 @@ int iommufd_open(struct vfio_dev *v, const char *bdf)
 	return err;
 }
 
-int iommufd_open_token(struct vfio_dev *v, const char *bdf)
+int iommufd_open_token(struct vfio_dev *v, const char *bdf, const void *token)
 {
-	static const uint8_t token[16] = {0xbd, 0x8d, 0x9d};
 	struct bind_iommufd bind = {
 		.argsz = sizeof(bind),
 		.flags = VFIO_BIND_FLAG_TOKEN,
@@ -138,6 +143,22 @@ int iommufd_open_token(struct vfio_dev *v, const char *bdf)
 		err = errno;
 	vfio_close(v);
 	return err;
+}
+
+int iommufd_attach_pasid(const struct vfio_dev *v, uint32_t pasid)
+{
+	struct attach_ioas attach = {
+		.argsz = sizeof(attach), .flags = VFIO_FLAG_PASID, .id = v->ioas, .pasid = pasid};
+
+	return ioctl(v->fd, VFIO_ATTACH_IOAS, &attach) ? errno : 0;
+}
+
+int iommufd_detach_pasid(const struct vfio_dev *v, uint32_t pasid)
+{
+	struct detach_ioas detach = {
+		.argsz = sizeof(detach), .flags = VFIO_FLAG_PASID, .pasid = pasid};
+
+	return ioctl(v->fd, VFIO_DETACH_IOAS, &detach) ? errno : 0;
 }
 
 int iommufd_join(struct vfio_dev *v, const struct vfio_dev *other)

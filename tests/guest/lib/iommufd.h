@@ -17,8 +17,11 @@ struct iommufd_range {
 
 /* /dev/vfio/devices/vfioN of @bdf bound to a new iommufd with one address space. */
 int iommufd_open(struct vfio_dev *v, const char *bdf);
-/* Bound with a VF token, and closed again. */
-int iommufd_open_token(struct vfio_dev *v, const char *bdf);
+/* Bound with a VF token of 16 bytes, and closed again. */
+int iommufd_open_token(struct vfio_dev *v, const char *bdf, const void *token);
+/* Its address space for what the device does with a PASID; no more. */
+int iommufd_attach_pasid(const struct vfio_dev *v, uint32_t pasid);
+int iommufd_detach_pasid(const struct vfio_dev *v, uint32_t pasid);
 /* The same as iommufd_open(), with the iommufd and the address space of another; v->bdf says of what. */
 int iommufd_join(struct vfio_dev *v, const struct vfio_dev *other);
 /* Map a dma-buf at @iova of the device's address space; unmap what was mapped there. */

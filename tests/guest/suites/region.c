@@ -338,6 +338,8 @@ static void rest_as_vfio_pci(void)
 	EQ(want.feature[VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY][2], 0, "low power");
 }
 
+static const uint8_t token[16] = {0xbd, 0x8d, 0x9d};
+
 /* Who gives a token for a function that has none is refused, by name or by iommufd. */
 static void vf_token(void)
 {
@@ -349,7 +351,7 @@ static void vf_token(void)
 	gpu_tiny(&g);
 	if (g.vfio.group < 0) {
 		vfio_close(&g.vfio);
-		EQ(iommufd_open_token(&g.vfio, g.bdf), EINVAL, "bind with a token: errno");
+		EQ(iommufd_open_token(&g.vfio, g.bdf, token), EINVAL, "bind with a token: errno");
 		return;
 	}
 	close(g.vfio.fd);
@@ -364,6 +366,29 @@ static void vf_token(void)
 	snprintf(name, sizeof(name), "%s  ", g.bdf);
 	g.vfio.fd = ioctl(g.vfio.group, VFIO_GROUP_GET_DEVICE_FD, name);
 	OK(g.vfio.fd >= 0, "%s: %s", name, strerror(errno));
+}
+
+/*
+ * What the core asks a driver by an iommufd, where it has a function for that: who has none is
+ * told EOPNOTSUPP of a PASID, and a token is not even read. This function has no PASIDs, and an
+ * address space that was not made for them: none can be attached, one that is not may be detached.
+ */
+static void pasid_and_token(void)
+{
+	struct gpu g;
+	int err;
+
+	gpu_tiny(&g);
+	vfio_close(&g.vfio);
+	err = iommufd_open(&g.vfio, g.bdf);
+	if (err == ENOENT)
+		ktap_skip("this kernel has no iommufd");
+	EQ(err, 0, "open: errno");
+	EQ(iommufd_attach_pasid(&g.vfio, 1), EINVAL, "attach of a PASID: errno");
+	EQ(iommufd_detach_pasid(&g.vfio, 1), 0, "detach of a PASID: errno");
+	vfio_close(&g.vfio);
+	EQ(iommufd_open_token(&g.vfio, g.bdf, token), EINVAL, "bind with a token: errno");
+	EQ(iommufd_open_token(&g.vfio, g.bdf, NULL), EFAULT, "bind with a token nowhere: errno");
 }
 
 static const struct ktap_case cases[] = {
@@ -386,6 +411,7 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(faulting_structure),
 	KTAP_CASE(rest_as_vfio_pci),
 	KTAP_CASE(vf_token),
+	KTAP_CASE(pasid_and_token),
 };
 
 int main(int argc, char **argv)
