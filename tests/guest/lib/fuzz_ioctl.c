@@ -110,18 +110,18 @@ static int fz_feature(const struct fz_device *d, const struct fz_op *op)
 	unsigned int number = op->target % FZ_FEATURES;
 	struct fz_arg a;
 
-	/* Sleep has a kind of its own, which the model follows. */
+	/* Sleep has a kind of its own, which the model follows; no PCI function has the other. */
 	if (number >= VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY &&
 	    number <= VFIO_DEVICE_FEATURE_LOW_POWER_EXIT)
 		number = 10;
 	fz_arg(&a, op, sizeof(struct vfio_device_feature));
 	a.word[1] = number | (op->base & 7) << 16;
 	a.word[2] = op->value % 16;
-	/* The one that this function has. */
+	/* Whether it has what each has. */
 	if (op->how & 16) {
-		a.word[0] = 12;
-		a.word[1] = 10 | VFIO_DEVICE_FEATURE_SET;
-		a.word[2] &= 1;
+		a.word[0] = 8;
+		a.word[1] = (VFIO_DEVICE_FEATURE_LOW_POWER_ENTRY + op->target % 3) |
+			    VFIO_DEVICE_FEATURE_SET | VFIO_DEVICE_FEATURE_PROBE;
 	}
 	return fz_call(d, VFIO_DEVICE_FEATURE, op, &a);
 }

@@ -377,7 +377,10 @@ static void fz_numbers(double seconds)
 
 static void fuzz(void)
 {
-	static const enum fz_kind must[] = {FZ_READ, FZ_WRITE, FZ_READV, FZ_WRITEV, FZ_RESET};
+	/* The others some of these devices refuse, or they take their time. */
+	static const enum fz_kind must[] = {FZ_READ,  FZ_WRITE, FZ_READV,  FZ_WRITEV, FZ_MMAP,
+					    FZ_LOAD,  FZ_STORE, FZ_MUNMAP, FZ_FORK,   FZ_ENABLE,
+					    FZ_RESET, FZ_INFO,	FZ_IRQS,   FZ_FEATURE};
 	double start, moved = ktap_now();
 	int status = -1;
 	uint64_t runs = 0;
