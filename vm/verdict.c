@@ -209,22 +209,35 @@ void init_leaks_before(void)
 	verdict_mappings(false);
 }
 
-/* What the kernel's own search found, so that it can be looked into. */
+/* The kernel's own search: each object that nobody points at, so that it can be looked into. */
 static void verdict_kmemleak(void)
 {
+	FILE *f = fopen("/sys/kernel/debug/kmemleak", "r+");
+	unsigned int objects = 0;
 	char line[256];
-	FILE *f;
 
-	init_write("/sys/kernel/debug/kmemleak", "scan");
-	sleep(6);
-	init_write("/sys/kernel/debug/kmemleak", "scan");
-	f = fopen("/sys/kernel/debug/kmemleak", "r");
-	for (int i = 0; f && i < 200 && fgets(line, sizeof(line), f); i++) {
-		line[strcspn(line, "\n")] = '\0';
-		init_result("# %s", line);
+	/* Twice: what is young at the first is not told of. */
+	for (int i = 0; f && i < 2; i++) {
+		sleep(i ? 6 : 0);
+		if (fputs("scan", f) < 0 || fflush(f)) {
+			fclose(f);
+			f = NULL;
+		}
 	}
-	if (f)
-		fclose(f);
+	if (!f) {
+		init_result("@problem leak kmemleak: scan: %s", strerror(errno));
+		return;
+	}
+	rewind(f);
+	for (int i = 0; fgets(line, sizeof(line), f); i++) {
+		line[strcspn(line, "\n")] = '\0';
+		objects += !strncmp(line, "unreferenced object", 19);
+		if (i < 200)
+			init_result("# %s", line);
+	}
+	fclose(f);
+	if (objects)
+		init_result("@problem leak kmemleak: %u objects that nobody points at", objects);
 }
 
 void init_leaks_after(void)
