@@ -472,7 +472,8 @@ void guest_run(const struct guest *g)
 	while (!gone) {
 		gone = waitpid(qemu, &status, WNOHANG);
 		if (!gone && ktap_now() > end)
-			guest_fail(g, "not done after %.0f s", g->limit);
+			guest_fail(g, "not done after %.0f s, and came up %d times", g->limit,
+				   r.boots);
 		if (port.fd < 0)
 			ktap_sleep(0.1);
 		else if (poll(&port, 1, 100) > 0 && !guest_serve(&r, port.fd))
