@@ -201,8 +201,8 @@ static pid_t guest_power_on(const struct guest *g)
 	guest_arg(&a, "-serial");
 	guest_arg(&a, "file:%s", console);
 	guest_option(&a, "-device", "virtio-serial-pci");
-	if (g->trace)
-		guest_option(&a, "-trace", g->trace);
+	for (size_t i = 0; g->trace && g->trace[i]; i++)
+		guest_option(&a, "-trace", g->trace[i]);
 	guest_port(&a, g, "results", "file", "");
 	guest_port(&a, g, "host", "socket", ",server=on,wait=off");
 	guest_devices(&a, g);
@@ -461,6 +461,15 @@ static void guest_early(const struct guest *g)
 	}
 }
 
+/* It goes on then, and nothing else would tell: windows that it could not map are read and written. */
+static void guest_slow(const struct guest *g)
+{
+	static const char *const slow[] = {"Performance may be slow", NULL};
+
+	if (guest_vmm_said(g->name, slow))
+		guest_fail(g, "QEMU could not map a region: %s", slow[0]);
+}
+
 void guest_run(const struct guest *g)
 {
 	struct guest_run r = {.guest = g, .start = ktap_now()};
@@ -486,6 +495,7 @@ void guest_run(const struct guest *g)
 	if (r.boots != boots)
 		guest_fail(g, "it came up %d times, not %d", r.boots, boots);
 	guest_judge(g, boots);
+	guest_slow(g);
 	guest_early(g);
 	guest_tell(&r, "power off");
 }
@@ -513,6 +523,24 @@ bool guest_traced(const char *life, const char *event)
 	}
 	fclose(f);
 	return found;
+}
+
+bool guest_vmm_said(const char *life, const char *const words[])
+{
+	char path[128], line[512];
+	bool said = false;
+	FILE *f;
+
+	guest_path(path, sizeof(path), life, "qemu");
+	f = fopen(path, "re");
+	OK(f, "%s: %s", path, strerror(errno));
+	while (!said && fgets(line, sizeof(line), f)) {
+		said = true;
+		for (int i = 0; words[i] && said; i++)
+			said = strstr(line, words[i]);
+	}
+	fclose(f);
+	return said;
 }
 
 void guest_said_ok(const char *life, const char *name)

@@ -26,8 +26,8 @@ struct guest {
 	void (*tell)(const char *text); /* what it has to say while it runs; NULL: a diagnostic */
 	const char *append;		/* more words for its kernel */
 	const char *vfio;		/* more options of vfio-pci, each with a comma before */
-	const char *trace;		/* events of QEMU's to be noted */
-	const char *preload;		/* a library that QEMU starts with */
+	const char *const *trace; /* events of QEMU's to be noted, by name or pattern, then NULL */
+	const char *preload;	  /* a library that QEMU starts with */
 	/* Who starts it, when not this: a process that ends with it; and where its first GPU is then. */
 	pid_t (*power_on)(const struct guest *g);
 	const char *address;
@@ -44,6 +44,8 @@ void guest_path(char *buf, size_t size, const char *life, const char *what);
 void guest_run(const struct guest *g);
 /* Has QEMU noted just this event, "NAME WORDS", on a line to its end? */
 bool guest_traced(const char *life, const char *event);
+/* Has QEMU said all these words (NULL-terminated list) in one line? */
+bool guest_vmm_said(const char *life, const char *const words[]);
 /* What the guest said about one of its cases in that life; fails the case if that is not "ok". */
 void guest_said_ok(const char *life, const char *name);
 

@@ -3,11 +3,17 @@
  * Guests that own a GPU: QEMU with KVM, from Debian's packages, in this VM. One case is the life of
  * a guest, from power-on to power-off; the cases after it are what that guest said (inner/grace.c).
  */
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "guest.h"
 
 static struct gpu gpu[GUEST_GPUS];
+
+/* What QEMU finds and maps, and files that it maps for other devices; older ones have no such event. */
+static const char *const trace[] = {"vfio_region_setup", "vfio_region_mmap",
+				    "iommufd_backend_map_file*", NULL};
 
 static const struct gpu_want gh200_96 = {.preset = "gh200-96"};
 static const struct gpu_want gb200 = {.preset = "gb200"};
@@ -23,6 +29,7 @@ static void large_guest(const char *name, const struct gpu_want *want, double li
 				.gpus = 1,
 				.gpu = {&gpu[0]},
 				.roles = {"large"},
+				.trace = trace,
 				.mem_mib = 768,
 				.limit = limit};
 
@@ -52,6 +59,7 @@ static void huge_guest(const char *name, const char *role)
 				.gpus = 1,
 				.gpu = {&gpu[0]},
 				.roles = {role},
+				.trace = trace,
 				.window_gib = 1024,
 				.mem_mib = 768,
 				.limit = 400};
@@ -89,6 +97,7 @@ static void two_guest(void)
 				.gpus = 2,
 				.gpu = {&gpu[0], &gpu[1]},
 				.roles = {"first", "again"},
+				.trace = trace,
 				.limit = 300};
 
 	gpu_fresh(&gpu[0], &gb200_small);
@@ -101,8 +110,12 @@ static void two_guest(void)
 /* Another guest gets a GPU that the last one had; nobody cleared it but the device itself. */
 static void next_guest(void)
 {
-	const struct guest g = {
-		.name = "next", .gpus = 1, .gpu = {&gpu[0]}, .roles = {"next"}, .limit = 200};
+	const struct guest g = {.name = "next",
+				.gpus = 1,
+				.gpu = {&gpu[0]},
+				.roles = {"next"},
+				.trace = trace,
+				.limit = 200};
 
 	gpu_learn(&gpu[0], "t0");
 	EQ(pci_unbind(gpu[0].bdf), 0, "unbind: errno");
@@ -117,6 +130,7 @@ static void no_mmap_guest(void)
 				.gpus = 1,
 				.gpu = {&gpu[0]},
 				.roles = {"small"},
+				.trace = trace,
 				.vfio = ",x-no-mmap=on",
 				.limit = 300};
 
@@ -132,6 +146,7 @@ static void numa_guest(void)
 				.gpus = 1,
 				.gpu = {&gpu[0]},
 				.roles = {"numa"},
+				.trace = trace,
 				.nodes = true,
 				.limit = 400};
 
@@ -140,7 +155,77 @@ static void numa_guest(void)
 	guest_run(&g);
 }
 
-/* "LIFE_CASE": what the guest of that life said. */
+/* The window behind @bar of a GPU that is there: its length, 0 if it has none. */
+static uint64_t window(const struct gpu *g, int bar)
+{
+	/* Hopper's parts, 0x2340 to 0x237f, need an uncached one; later ones do not. */
+	const bool whole = sim_get_number(g->name, "device") >= 0x2380;
+
+	if (bar == 4)
+		return whole ? g->mem_size : gpu_window_size(g, VFIO_USEMEM);
+	return whole ? 0 : gpu_window_size(g, VFIO_RESMEM);
+}
+
+/*
+ * How QEMU has a window. A guest is served either way, so only QEMU tells: one that it maps a guest
+ * gets as memory, one that it does not each access of the guest's comes to QEMU for.
+ */
+static void window_mapped(const char *life, const struct gpu *g, int bar, bool want)
+{
+	char line[128], region[64], number[32];
+	const char *const found[] = {"vfio_region_setup", g->bdf, number, NULL},
+			  *const any[] = {"vfio_region_mmap ", region, NULL};
+
+	snprintf(line, sizeof(line),
+		 "vfio_region_mmap Region %s BAR %d mmaps[0] [0x0 - 0x%" PRIx64 "]", g->bdf, bar,
+		 window(g, bar) - 1);
+	snprintf(region, sizeof(region), "%s BAR %d", g->bdf, bar);
+	snprintf(number, sizeof(number), "region %d ", bar);
+	EQ(guest_vmm_said(life, found), true, "%s: QEMU found %s", life, region);
+	EQ(guest_traced(life, line), want, "%s: QEMU noted '%s'", life, line);
+	EQ(guest_vmm_said(life, any), want, "%s: QEMU mapped %s", life, region);
+}
+
+/* For other devices of the guest: as a file of the driver's, or not at all; else as QEMU's memory. */
+static void window_for_dma(const char *life, const struct gpu *g, int bar)
+{
+	const char *const refused[] = {"_dma_map(", NULL};
+	const char *const bar_refused[] = {"PCI BAR?", NULL};
+	const char *qemu = getenv("COHGPU_GUESTS");
+	char size[64];
+	const char *const by_file[] = {"iommufd_backend_map_file_dma", size, " (0)", NULL};
+
+	if (!vfio_by_iommufd()) {
+		OK(!guest_vmm_said(life, refused), "%s: QEMU could not map a region for DMA", life);
+		return;
+	}
+	snprintf(size, sizeof(size), " size=0x%" PRIx64 " ", window(g, bar));
+	EQ(guest_vmm_said(life, by_file), !strcmp(qemu, "forky"), "%s: BAR%d is mapped as a file",
+	   life, bar);
+	EQ(guest_vmm_said(life, bar_refused), strcmp(qemu, "forky") != 0,
+	   "%s: QEMU cannot map BARs", life);
+}
+
+static void windows(const char *life)
+{
+	const bool mapped = strcmp(life, "no_mmap") != 0;
+	const int gpus = strcmp(life, "two") ? 1 : 2;
+	char name[8];
+
+	for (int i = 0; i < gpus; i++) {
+		snprintf(name, sizeof(name), "t%d", i);
+		gpu_learn(&gpu[i], name);
+		for (int bar = 2; bar <= 4; bar += 2) {
+			if (!window(&gpu[i], bar))
+				continue;
+			window_mapped(life, &gpu[i], bar, mapped);
+			if (mapped)
+				window_for_dma(life, &gpu[i], bar);
+		}
+	}
+}
+
+/* "LIFE_CASE": what the guest of that life said; of its windows, what QEMU did. */
 static void said(void)
 {
 	const char *name = strchr(ktap_name(), '/') + 1,
@@ -157,7 +242,10 @@ static void said(void)
 		if (strncmp(name, lives[i], len))
 			continue;
 		snprintf(life, sizeof(life), "%.*s", (int)len - 1, name);
-		guest_said_ok(life, name + len);
+		if (strcmp(name + len, "windows"))
+			guest_said_ok(life, name + len);
+		else
+			windows(life);
 		return;
 	}
 	ktap_fail("of which guest?");
@@ -179,9 +267,11 @@ int main(int argc, char **argv)
 		SAID("two_past_end"),
 		SAID("two_flr"),
 		SAID("two_rebooted"),
+		SAID("two_windows"),
 		KTAP_CASE_SLOW(next_guest, 220),
 		SAID("next_nothing_left"),
 		SAID("next_simulator_refuses"),
+		SAID("next_windows"),
 		KTAP_CASE_FULL("no_mmap_guest", no_mmap_guest, 0, 320),
 		SAID_FULL("no_mmap_ids"),
 		SAID_FULL("no_mmap_bars"),
@@ -191,31 +281,37 @@ int main(int argc, char **argv)
 		SAID_FULL("no_mmap_resmem"),
 		SAID_FULL("no_mmap_flr"),
 		SAID_FULL("no_mmap_past_end"),
+		SAID_FULL("no_mmap_windows"),
 		KTAP_CASE_SLOW(numa_guest, 420),
 		SAID("numa_ids"),
 		SAID("numa_bars"),
 		SAID("numa_nodes"),
 		SAID("numa_initiators"),
 		SAID("numa_usemem"),
+		SAID("numa_windows"),
 		KTAP_CASE_SLOW(gh200_96_guest, 420),
 		SAID("gh200_96_ids"),
 		SAID("gh200_96_bars"),
 		SAID("gh200_96_usemem"),
 		SAID("gh200_96_resmem"),
 		SAID("gh200_96_past_end"),
+		SAID("gh200_96_windows"),
 		KTAP_CASE_FULL("gb200_guest", gb200_guest, 0, 1020),
 		SAID_FULL("gb200_ids"),
 		SAID_FULL("gb200_bars"),
 		SAID_FULL("gb200_usemem"),
 		SAID_FULL("gb200_past_end"),
+		SAID_FULL("gb200_windows"),
 		KTAP_CASE_FULL("gb300_guest", gb300_guest, 0, 420),
 		SAID_FULL("gb300_ids"),
 		SAID_FULL("gb300_bars"),
 		SAID_FULL("gb300_parts"),
 		SAID_FULL("gb300_parts_past_end"),
+		SAID_FULL("gb300_windows"),
 		KTAP_CASE_FULL("next_gb300_guest", next_gb300_guest, 0, 420),
 		SAID_FULL("next_gb300_ids"),
 		SAID_FULL("next_gb300_parts_nothing_left"),
+		SAID_FULL("next_gb300_windows"),
 	};
 
 	return ktap_main("guest_grace", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);

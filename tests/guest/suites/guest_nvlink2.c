@@ -54,13 +54,14 @@ static bool answer(const char *question, char *text, size_t size)
 
 static void v100_life(const char *name, const char *role, const char *preload)
 {
+	static const char *const events[] = {"vfio_pci_nv*", NULL};
 	struct guest g = {.name = name,
 			  .suite = "nvlink2",
 			  .gpus = 1,
 			  .gpu = {&nv.gpu},
 			  .roles = {role},
 			  .answer = answer,
-			  .trace = "vfio_pci_nv*",
+			  .trace = events,
 			  .preload = preload,
 			  .mem_mib = 1024,
 			  .limit = 300};
