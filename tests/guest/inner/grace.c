@@ -16,6 +16,7 @@
 
 #include "gpu.h"
 #include "host.h"
+#include "srat.h"
 
 #define LINK_READY  0x1498
 #define HBM_READY   0x200bc
@@ -72,30 +73,6 @@ static uint64_t bar_want(const struct inner_gpu *g, int bar)
 	}
 }
 
-static int config_open(const struct inner_gpu *g)
-{
-	char path[256];
-	int fd;
-
-	pci_path(path, sizeof(path), g->bdf, "config");
-	fd = open(path, O_RDWR | O_CLOEXEC);
-	OK(fd >= 0, "%s: %s", path, strerror(errno));
-	return fd;
-}
-
-static uint64_t config_get(int fd, unsigned int off, size_t bytes)
-{
-	uint64_t value = 0;
-
-	EQ(pread(fd, &value, bytes, off), bytes, "config space at 0x%x", off);
-	return value;
-}
-
-static void config_set(int fd, unsigned int off, uint64_t value, size_t bytes)
-{
-	EQ(pwrite(fd, &value, bytes, off), bytes, "config space at 0x%x", off);
-}
-
 /* Part of a BAR as the guest's user space gets it: memory enabled, the sysfs file mapped. */
 static volatile uint64_t *map_at(const struct inner_gpu *g, int bar, uint64_t off, uint64_t bytes)
 {
@@ -142,7 +119,7 @@ static void ids(void)
 static void bars(void)
 {
 	for (int i = 0; i < count; i++) {
-		int fd = config_open(&gpus[i]);
+		int fd = pci_config_open(gpus[i].bdf);
 
 		for (int bar = 0; bar <= 4; bar += 2) {
 			uint64_t size = bar_want(&gpus[i], bar), value;
@@ -150,7 +127,7 @@ static void bars(void)
 			EQ(pci_bar_size(gpus[i].bdf, bar), size, "GPU %d: BAR%d: size", i, bar);
 			if (!size)
 				continue;
-			value = config_get(fd, PCI_BASE_ADDRESS_0 + 4 * bar, 8);
+			value = pci_config_get(fd, PCI_BASE_ADDRESS_0 + 4 * bar, 8);
 			EQ(value & 0xf, BAR_FLAGS, "GPU %d: BAR%d: flags", i, bar);
 			OK(value & ~0xfULL, "GPU %d: BAR%d: no address", i, bar);
 			EQ(value & (size - 1) & ~0xfULL, 0, "GPU %d: BAR%d: alignment", i, bar);
@@ -165,22 +142,22 @@ static void sizing(void)
 {
 	for (int i = 0; i < count; i++) {
 		volatile uint64_t *p = map(&gpus[i], 4, HOST_CHUNK);
-		int fd = config_open(&gpus[i]);
-		uint64_t command = config_get(fd, PCI_COMMAND, 2);
+		int fd = pci_config_open(gpus[i].bdf);
+		uint64_t command = pci_config_get(fd, PCI_COMMAND, 2);
 
 		host_fill(p, 0, SEED(0));
-		config_set(fd, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY, 2);
+		pci_config_set(fd, PCI_COMMAND, command & ~PCI_COMMAND_MEMORY, 2);
 		for (int bar = 0; bar <= 4; bar += 2) {
 			unsigned int reg = PCI_BASE_ADDRESS_0 + 4 * bar;
-			uint64_t size = bar_want(&gpus[i], bar), old = config_get(fd, reg, 8);
+			uint64_t size = bar_want(&gpus[i], bar), old = pci_config_get(fd, reg, 8);
 
-			config_set(fd, reg, UINT64_MAX, 8);
-			EQ(config_get(fd, reg, 8), size ? ~(size - 1) | BAR_FLAGS : 0,
+			pci_config_set(fd, reg, UINT64_MAX, 8);
+			EQ(pci_config_get(fd, reg, 8), size ? ~(size - 1) | BAR_FLAGS : 0,
 			   "GPU %d: BAR%d: sized", i, bar);
-			config_set(fd, reg, old, 8);
-			EQ(config_get(fd, reg, 8), old, "GPU %d: BAR%d: restored", i, bar);
+			pci_config_set(fd, reg, old, 8);
+			EQ(pci_config_get(fd, reg, 8), old, "GPU %d: BAR%d: restored", i, bar);
 		}
-		config_set(fd, PCI_COMMAND, command, 2);
+		pci_config_set(fd, PCI_COMMAND, command, 2);
 		host_expect(p, 0, SEED(0), "after memory was off");
 		close(fd);
 	}
@@ -292,13 +269,13 @@ static void flr(void)
 	for (int i = 0; i < count; i++) {
 		volatile uint64_t *p = map(&gpus[i], 4, HOST_CHUNK);
 		unsigned long before = strtoul(host_ask("flrs %d", i), NULL, 0);
-		int fd = config_open(&gpus[i]);
-		uint64_t bar = config_get(fd, PCI_BASE_ADDRESS_4, 8);
+		int fd = pci_config_open(gpus[i].bdf);
+		uint64_t bar = pci_config_get(fd, PCI_BASE_ADDRESS_4, 8);
 
 		EQ(pci_attr_write(gpus[i].bdf, "reset_method", "flr"), 0, "GPU %d: FLR: errno", i);
 		host_fill(p, 0, SEED(0));
 		EQ(pci_reset(gpus[i].bdf), 0, "GPU %d: reset: errno", i);
-		EQ(config_get(fd, PCI_BASE_ADDRESS_4, 8), bar, "GPU %d: BAR4 restored", i);
+		EQ(pci_config_get(fd, PCI_BASE_ADDRESS_4, 8), bar, "GPU %d: BAR4 restored", i);
 		OK(strtoul(host_ask("flrs %d", i), NULL, 0) > before, "GPU %d saw no FLR", i);
 		after_reset(i, p, 0, "after the FLR");
 		host_fill(p, 0, SEED(1));
@@ -462,52 +439,10 @@ static void nodes(void)
 	host_tell("nodes %s have a generic initiator, and no memory yet", want);
 }
 
-/* ACPI 6.3, 5.2.16.6: what says of a PCI function that it is a node's initiator. */
-struct srat_initiator {
-	uint8_t type, length, reserved, handle_type;
-	uint32_t node;
-	uint16_t segment;
-	uint8_t bus, devfn, rest[12];
-	uint32_t flags, reserved2;
-};
-
-#define SRAT_HEADER	48
-#define SRAT_INITIATOR	5
-#define SRAT_HANDLE_PCI 1
-
-/* In the table itself: each node has the GPU, by its address, and nothing else. */
+/* In the firmware's own table. */
 static void initiators(void)
 {
-	static const char path[] = "/sys/firmware/acpi/tables/SRAT";
-	unsigned int seg, bus, dev, fn, seen = 0;
-	struct srat_initiator at;
-	uint8_t table[4096];
-	ssize_t bytes;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-
-	OK(fd >= 0, "%s: %s", path, strerror(errno));
-	bytes = read(fd, table, sizeof(table));
-	OK(bytes > SRAT_HEADER && bytes < (ssize_t)sizeof(table), "%s: %zd bytes", path, bytes);
-	close(fd);
-	EQ(sscanf(gpus[0].bdf, "%x:%x:%x.%x", &seg, &bus, &dev, &fn), 4, "%s", gpus[0].bdf);
-	for (size_t i = SRAT_HEADER; i + 2 <= (size_t)bytes; i += table[i + 1]) {
-		OK(table[i + 1], "%s: an entry of no length", path);
-		if (table[i] != SRAT_INITIATOR)
-			continue;
-		OK(table[i + 1] == sizeof(at) && i + sizeof(at) <= (size_t)bytes,
-		   "%s: an initiator of %u bytes", path, table[i + 1]);
-		memcpy(&at, &table[i], sizeof(at));
-		EQ(at.handle_type, SRAT_HANDLE_PCI, "node %u: kind of handle", at.node);
-		EQ(at.segment, seg, "node %u: segment", at.node);
-		EQ(at.bus, bus, "node %u: bus", at.node);
-		EQ(at.devfn, dev << 3 | fn, "node %u: function", at.node);
-		EQ(at.flags & 1, 1, "node %u: enabled", at.node);
-		OK(at.node >= HOST_NODE_FIRST && at.node < HOST_NODE_FIRST + HOST_NODES, "node %u",
-		   at.node);
-		OK(!(seen & 1u << at.node), "node %u: twice", at.node);
-		seen |= 1u << at.node;
-	}
-	EQ(__builtin_popcount(seen), HOST_NODES, "nodes of the GPU");
+	srat_is_initiator(gpus[0].bdf, HOST_NODE_FIRST, HOST_NODES);
 }
 
 #define SLOW 300

@@ -104,6 +104,30 @@ uint64_t pci_bar_size(const char *bdf, int bar)
 	return end - start + 1;
 }
 
+int pci_config_open(const char *bdf)
+{
+	char path[256];
+	int fd;
+
+	pci_path(path, sizeof(path), bdf, "config");
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	OK(fd >= 0, "%s: %s", path, strerror(errno));
+	return fd;
+}
+
+uint64_t pci_config_get(int fd, unsigned int off, size_t bytes)
+{
+	uint64_t value = 0;
+
+	EQ(pread(fd, &value, bytes, off), bytes, "config space at 0x%x", off);
+	return value;
+}
+
+void pci_config_set(int fd, unsigned int off, uint64_t value, size_t bytes)
+{
+	EQ(pwrite(fd, &value, bytes, off), bytes, "config space at 0x%x", off);
+}
+
 bool pci_bound(const char *bdf, char *name, size_t size)
 {
 	char path[256], target[256];

@@ -24,6 +24,10 @@ int pci_attr_write(const char *bdf, const char *file, const char *text);
 uint64_t pci_attr_number(const char *bdf, const char *file); /* fails the case */
 /* Size of a BAR as the kernel assigned it; 0 when there is none. */
 uint64_t pci_bar_size(const char *bdf, int bar);
+/* Its configuration space, for those who have no VFIO; each fails the case. */
+int pci_config_open(const char *bdf);
+uint64_t pci_config_get(int fd, unsigned int off, size_t bytes);
+void pci_config_set(int fd, unsigned int off, uint64_t value, size_t bytes);
 
 /* The bound driver's name; false when there is none. */
 bool pci_bound(const char *bdf, char *name, size_t size);
