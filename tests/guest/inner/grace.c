@@ -163,6 +163,44 @@ static void sizing(void)
 	}
 }
 
+/* It goes while its memory is on, and comes: the guest's own kernel sizes BARs that are in use. */
+static void rescan_one(const struct inner_gpu *g)
+{
+	volatile uint64_t *p = map(g, 4, HOST_CHUNK);
+	int fd = pci_config_open(g->bdf);
+	uint64_t command = pci_config_get(fd, PCI_COMMAND, 2);
+	char path[256];
+
+	EQ(command & PCI_COMMAND_MEMORY, PCI_COMMAND_MEMORY, "%s: memory is on", g->bdf);
+	host_fill(p, 0, SEED(0));
+	munmap((void *)p, HOST_CHUNK);
+	close(fd);
+	EQ(pci_attr_write(g->bdf, "remove", "1"), 0, "%s: remove: errno", g->bdf);
+	pci_path(path, sizeof(path), g->bdf, "config");
+	OK(!util_exists(path), "%s: removed, and still there", g->bdf);
+	EQ(util_write("/sys/bus/pci/rescan", "1"), 0, "rescan: errno");
+	fd = pci_config_open(g->bdf);
+	EQ(pci_config_get(fd, PCI_COMMAND, 2), command, "%s: command, when it was sized", g->bdf);
+	close(fd);
+}
+
+/* BARs are as before, and what was in the memory is there, in both directions. */
+static void rescan(void)
+{
+	for (int i = 0; i < count; i++)
+		rescan_one(&gpus[i]);
+	bars();
+	for (int i = 0; i < count; i++) {
+		volatile uint64_t *p = map(&gpus[i], 4, HOST_CHUNK);
+
+		host_expect(p, 0, SEED(0), "after the kernel sized the BARs");
+		host_fill(p, 0, SEED(1));
+		host_ok("same", i, 0, HOST_CHUNK, SEED(1));
+		host_ok("fill", i, 0, HOST_CHUNK, ~SEED(1));
+		host_expect(p, 0, ~SEED(1), "written by the device");
+	}
+}
+
 static void registers(void)
 {
 	for (int i = 0; i < count; i++) {
@@ -458,13 +496,16 @@ int main(int argc, char **argv)
 		KTAP_CASE_SLOW(past_end, SLOW),
 	};
 	static const struct ktap_case small[] = {
-		KTAP_CASE(ids),	   KTAP_CASE(bars),   KTAP_CASE(registers), KTAP_CASE(sizing),
-		KTAP_CASE(usemem), KTAP_CASE(resmem), KTAP_CASE(flr),	    KTAP_CASE(past_end),
+		KTAP_CASE(ids),	   KTAP_CASE(bars),   KTAP_CASE(registers),
+		KTAP_CASE(sizing), KTAP_CASE(rescan), KTAP_CASE(usemem),
+		KTAP_CASE(resmem), KTAP_CASE(flr),    KTAP_CASE(past_end),
 	};
 	static const struct ktap_case first[] = {
-		KTAP_CASE(ids),	   KTAP_CASE(bars),	KTAP_CASE(registers),
-		KTAP_CASE(sizing), KTAP_CASE(usemem),	KTAP_CASE(resmem),
-		KTAP_CASE(flr),	   KTAP_CASE(past_end), KTAP_CASE(leave_and_reboot),
+		KTAP_CASE(ids),	      KTAP_CASE(bars),
+		KTAP_CASE(registers), KTAP_CASE(sizing),
+		KTAP_CASE(rescan),    KTAP_CASE(usemem),
+		KTAP_CASE(resmem),    KTAP_CASE(flr),
+		KTAP_CASE(past_end),  KTAP_CASE(leave_and_reboot),
 	};
 	static const struct ktap_case again[] = {
 		KTAP_CASE(rebooted),
