@@ -136,3 +136,16 @@ const char *trace_cache_mode(const void *p)
 	OK(bits == trace_cache[i].uncached, "expected one of three modes, got %#lx", bits);
 	return "uncached";
 }
+
+size_t trace_huge(void)
+{
+	const char *arch = getenv("COHGPU_ARCH");
+	char size[32] = "0";
+
+	/* Since 6.12, on these. */
+	if (ktap_kernel("6.1") || !arch || (strcmp(arch, "amd64") && strcmp(arch, "arm64")))
+		return 0;
+	EQ(util_read("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", size, sizeof(size)), 0,
+	   "hpage_pmd_size");
+	return strtoull(size, NULL, 0);
+}

@@ -22,6 +22,8 @@ int trace_lines(const char *const words[], char *line, size_t size);
 const char *trace_cache_mode(const void *p);
 /* The number behind "@key " in a line of the trace; fails the case. */
 unsigned long long trace_number(const char *line, const char *key);
+/* The size of a huge page, 0 where the kernel has none for memory without struct pages. */
+size_t trace_huge(void);
 /* For the suite's cleanup, and before a case. */
 void trace_stop(void);
 

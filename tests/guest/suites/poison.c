@@ -15,6 +15,7 @@
 
 #include "gpu.h"
 #include "iommufd.h"
+#include "trace.h"
 
 #define HARD_OFFLINE "/sys/devices/system/memory/hard_offline_page"
 
@@ -244,6 +245,52 @@ static void walked_over(void)
 	EQ(vfio_touch_read(p + bad, NULL), SIGBUS, "failed page, its neighbours mapped: signal");
 }
 
+/* The faults so far that ended with an entry of @bytes. */
+static int faults_of(size_t bytes)
+{
+	char order[16], line[256];
+	const char *const words[] = {"coherent_fault", gpu.bdf, order, "result 0x100", NULL};
+
+	snprintf(order, sizeof(order), " order %d ", __builtin_ctzll(bytes / util_page()));
+	return trace_lines(words, line, sizeof(line));
+}
+
+/*
+ * A huge entry that a failed page is in, or one of 1 GiB, becomes smaller ones; the one beside it stays.
+ * After a reset it is as good, though the tables of the smaller ones are still there.
+ */
+static void in_a_large_entry(void)
+{
+	const char *arch = getenv("COHGPU_ARCH");
+	const size_t page = util_page(), size = ktap_arg() ? GiB : trace_huge();
+	const uint64_t bad = size + size / 2 + 5 * page;
+	char *p;
+
+	if (ktap_arg() && (!arch || strcmp(arch, "amd64")))
+		ktap_skip("this kernel has no entries of 1 GiB for such memory");
+	poison_open(&(const struct gpu_want){.preset = "gh200-96"});
+	trace_start("coherent/coherent_fault");
+	p = vfio_map_aligned(&gpu.vfio, VFIO_USEMEM, 0, 2 * size, size, 0);
+	EQ(vfio_touch_read(p, NULL), 0, "first entry: signal");
+	EQ(vfio_touch_read(p + bad, NULL), 0, "second entry: signal");
+	EQ(faults_of(size), 2, "faults for two entries of 0x%zx", size);
+	listen_to_failures();
+	EQ(poison(VFIO_USEMEM, bad), 0, "failure: errno");
+	signals_wait((void *)(p + bad), SIGBUS, "failed page");
+	EQ(vfio_touch_read(p + bad - page, NULL), 0, "page before: signal");
+	EQ(vfio_touch_read(p + bad + page, NULL), 0, "page after: signal");
+	EQ(vfio_touch_read(p + size, NULL), 0, "begin of its entry: signal");
+	EQ(vfio_touch_read(p + 2 * size - 8, NULL), 0, "end of its entry: signal");
+	EQ(vfio_touch_read(p + bad, NULL), SIGBUS, "failed page, its neighbours mapped: signal");
+	EQ(vfio_touch_read(p + size - 8, NULL), 0, "end of the entry before: signal");
+	EQ(faults_of(size), 2, "faults for entries of 0x%zx, after the failure", size);
+	EQ(vfio_reset(&gpu.vfio), 0, "reset: errno");
+	vfio_memory_enable(&gpu.vfio, true);
+	EQ(vfio_touch_read(p, NULL), 0, "first entry, after a reset: signal");
+	EQ(vfio_touch_read(p + bad, NULL), 0, "second entry, after a reset: signal");
+	EQ(faults_of(size), 3, "faults for entries of 0x%zx, after a reset", size);
+}
+
 static void read_and_write(void)
 {
 	int index = (int)ktap_arg();
@@ -378,6 +425,8 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE_ARG("not_mapped_again_resmem", not_mapped_again, VFIO_RESMEM),
 	KTAP_CASE_ARG("walked_over_usemem", walked_over, VFIO_USEMEM),
 	KTAP_CASE_ARG("walked_over_resmem", walked_over, VFIO_RESMEM),
+	KTAP_CASE_ARG("in_a_huge_entry", in_a_large_entry, 0),
+	KTAP_CASE_ARG("in_a_gigantic_entry", in_a_large_entry, 1),
 	KTAP_CASE_ARG("read_and_write_usemem", read_and_write, VFIO_USEMEM),
 	KTAP_CASE_ARG("read_and_write_resmem", read_and_write, VFIO_RESMEM),
 	KTAP_CASE_ARG("not_exported_usemem", not_exported, VFIO_USEMEM),
@@ -391,7 +440,13 @@ static const struct ktap_case cases[] = {
 	KTAP_CASE(unbound),
 };
 
+static void poison_cleanup(void)
+{
+	trace_stop();
+	gpu_cleanup();
+}
+
 int main(int argc, char **argv)
 {
-	return ktap_main("poison", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
+	return ktap_main("poison", cases, ARRAY_LEN(cases), poison_cleanup, argc, argv);
 }

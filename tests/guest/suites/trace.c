@@ -74,24 +74,10 @@ static void fault(void)
 	EQ(trace_number(line, "result"), TR_SIGBUS, "%s", line);
 }
 
-/* The size of a huge page, 0 where the kernel has none for memory without struct pages. */
-static size_t tr_huge(void)
-{
-	const char *arch = getenv("COHGPU_ARCH");
-	char size[32] = "0";
-
-	/* Since 6.12, on these. */
-	if (ktap_kernel("6.1") || !arch || (strcmp(arch, "amd64") && strcmp(arch, "arm64")))
-		return 0;
-	EQ(util_read("/sys/kernel/mm/transparent_hugepage/hpage_pmd_size", size, sizeof(size)), 0,
-	   "hpage_pmd_size");
-	return strtoull(size, NULL, 0);
-}
-
 /* Virtual and physical address agree modulo a huge page: one fault, one entry. */
 static void huge_fault(void)
 {
-	size_t huge = tr_huge(), len = 4 * huge;
+	size_t huge = trace_huge(), len = 4 * huge;
 	const char *const huge_words[] = {"coherent_fault", gpu.bdf, "result 0x100", NULL};
 	unsigned int order = 0;
 	char line[256], *p;
@@ -128,7 +114,7 @@ static void gigantic_fault(void)
 	const char *arch = getenv("COHGPU_ARCH");
 	char line[256], *p;
 
-	if (!tr_huge() || strcmp(arch, "amd64"))
+	if (!trace_huge() || strcmp(arch, "amd64"))
 		ktap_skip("this kernel has no entries of 1 GiB for such memory");
 	gpu_open_preset(&gpu, "gh200-96");
 	trace_start("coherent/coherent_fault");
