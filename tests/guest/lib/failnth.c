@@ -181,6 +181,12 @@ static bool run_failing(const struct failnth *op, int fd, unsigned int n, int *e
 	return false;
 }
 
+/* No memory, or a buffer that cannot be copied: that, or bytes done of more, is what went wrong. */
+static bool is_clean(int err)
+{
+	return err == ENOMEM || err == EFAULT || err == FAILNTH_SHORT;
+}
+
 /* As it is meant: nothing fails. */
 static void run_sound(const struct failnth *op, unsigned int n)
 {
@@ -188,6 +194,8 @@ static void run_sound(const struct failnth *op, unsigned int n)
 
 	op->prepare();
 	err = op->run();
+	if (op->check)
+		op->check(err);
 	op->undo();
 	EQ(err, 0, "once more, after failure %u: errno", n);
 }
@@ -206,7 +214,10 @@ static unsigned int run_all(const struct failnth *op, int fd, enum what what)
 	for (n = 1; injected && n < LIMIT; n++) {
 		op->prepare();
 		injected = run_failing(op, fd, n, &err);
+		if (op->check)
+			op->check(err);
 		op->undo();
+		OK(!injected || !err || is_clean(err), "failure %u: %s", n, strerror(err));
 		failures += injected;
 		errors += injected && err;
 		if (injected && !ktap_quick())
@@ -231,7 +242,7 @@ void failnth_every(const struct failnth *op)
 	OK(fd >= 0, FAIL_NTH ": %s", strerror(errno));
 	/* Loads what it needs. */
 	run_sound(op, 0);
-	if (ktap_quick())
+	if (ktap_quick() && !op->kernel_too)
 		spans = text_of_ours(text);
 	for (int i = 0; i < spans; i++) {
 		injection_requires(&text[i], ktap_quick() && op->depth ? op->depth : DEPTH);

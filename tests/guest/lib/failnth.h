@@ -14,14 +14,19 @@
 
 #include <stdbool.h>
 
+/* What @run gives when it did a part of what it was asked for. */
+#define FAILNTH_SHORT (-1)
+
 /**
  * struct failnth - what may fail
  * @prepare: to where @run can start, from the state after @undo
- * @run: 0 or errno
+ * @run: 0, FAILNTH_SHORT or errno, which must be of memory or of a copy
  * @undo: back to where it was, whether @run failed or not
  * @spares: what must not fail, because the kernel itself has a WARN for it that nobody can keep
  *	    from coming: a PCI device that cannot be registered, a VFIO group without its node
  * @may_need_nothing: it may be that it has nothing that could fail
+ * @check: what @run says that it did, was done; nothing fails any more. NULL: nothing to look at
+ * @kernel_too: in quick rounds, too, what the kernel does by itself may fail
  * @depth: in quick rounds our code must be among so many callers, of which the kernel's failing code
  *	   and its allocator are three; 0: anywhere
  */
@@ -32,6 +37,8 @@ struct failnth {
 	const char *spares;
 	bool may_need_nothing;
 	unsigned int depth;
+	void (*check)(int err);
+	bool kernel_too;
 };
 
 /* In a case. What the operation has of its own must be there: pages that it touches first. */

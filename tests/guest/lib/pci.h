@@ -37,8 +37,8 @@ void pci_bind(const char *bdf, const char *driver);
 int pci_bind_errno(const char *bdf, const char *driver);
 /* 0 or errno. Blocks as long as the driver's remove does. */
 int pci_unbind(const char *bdf);
-int pci_reset(const char *bdf); /* sysfs reset: 0 or errno */
-int pci_iommu_group(const char *bdf);
+int pci_reset(const char *bdf);	      /* sysfs reset: 0 or errno */
+int pci_iommu_group(const char *bdf); /* -1: none, or see errno */
 /* Next function with these IDs after @after (NULL: the first). */
 bool pci_find(unsigned int vendor, unsigned int device, const char *after, char *bdf);
 

@@ -61,19 +61,21 @@ out:
 	return err;
 }
 
-/* POWER has a container of its own kind. */
+/* POWER has a container of its own kind. -1: the kernel does not say, see errno. */
 static int vfio_iommu(int container)
 {
-	if (ioctl(container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU) > 0)
-		return VFIO_TYPE1v2_IOMMU;
-	return VFIO_SPAPR_TCE_v2_IOMMU;
+	int type1 = ioctl(container, VFIO_CHECK_EXTENSION, VFIO_TYPE1v2_IOMMU);
+
+	if (type1 < 0)
+		return -1;
+	return type1 ? VFIO_TYPE1v2_IOMMU : VFIO_SPAPR_TCE_v2_IOMMU;
 }
 
 static int vfio_group_open(struct vfio_dev *v, const char *bdf)
 {
 	struct vfio_group_status status = {.argsz = sizeof(status)};
+	int group, type, err;
 	char path[64];
-	int err;
 
 	memset(v, 0, sizeof(*v));
 	snprintf(v->bdf, sizeof(v->bdf), "%s", bdf);
@@ -82,7 +84,10 @@ static int vfio_group_open(struct vfio_dev *v, const char *bdf)
 	v->container = open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC);
 	if (v->container < 0)
 		return errno;
-	snprintf(path, sizeof(path), "/dev/vfio/%d", pci_iommu_group(bdf));
+	group = pci_iommu_group(bdf);
+	if (group < 0)
+		goto fail;
+	snprintf(path, sizeof(path), "/dev/vfio/%d", group);
 	v->group = open(path, O_RDWR | O_CLOEXEC);
 	if (v->group < 0)
 		goto fail;
@@ -94,7 +99,8 @@ static int vfio_group_open(struct vfio_dev *v, const char *bdf)
 	}
 	if (ioctl(v->group, VFIO_GROUP_SET_CONTAINER, &v->container))
 		goto fail;
-	if (ioctl(v->container, VFIO_SET_IOMMU, vfio_iommu(v->container)))
+	type = vfio_iommu(v->container);
+	if (type < 0 || ioctl(v->container, VFIO_SET_IOMMU, type))
 		goto fail;
 	v->fd = ioctl(v->group, VFIO_GROUP_GET_DEVICE_FD, bdf);
 	if (v->fd < 0)

@@ -20,7 +20,9 @@ static struct vfio_dev *dev;
 static char bdf[PCI_BDF_SIZE];
 static uint64_t length;
 static char *mapping = MAP_FAILED;
-static char buffer[PIECE];
+static char buffer[PIECE], device[PIECE];
+static ssize_t done;
+static uint64_t seed;
 
 /* The case's device: the GPU, or its bridge. */
 static void choose(bool bridge)
@@ -64,6 +66,13 @@ static void reset_still(void)
 	EQ(vfio_reset(dev), 0, "reset");
 	vfio_memory_enable(dev, true);
 	sim_train(nv.gpu.name);
+}
+
+/* With other bytes on either side. */
+static void transfer_prepare(void)
+{
+	reset_still();
+	ktap_fill(buffer, sizeof(buffer), ++seed);
 }
 
 /* Where GPU memory can be registered for DMA. */
@@ -142,12 +151,21 @@ static int unmap_middle(void)
 static int move(bool write)
 {
 	size_t n = dev == &nv.gpu.vfio ? sizeof(buffer) : 8;
-	ssize_t done = write ? vfio_write(dev, VFIO_SPECIAL, 0, buffer, n)
-			     : vfio_read(dev, VFIO_SPECIAL, 0, buffer, n);
 
+	done = write ? vfio_write(dev, VFIO_SPECIAL, 0, buffer, n)
+		     : vfio_read(dev, VFIO_SPECIAL, 0, buffer, n);
 	if (done < 0)
 		return (int)-done;
-	return done == (ssize_t)n ? 0 : EIO;
+	return done == (ssize_t)n ? 0 : FAILNTH_SHORT;
+}
+
+/* A register has no memory that could be compared. */
+static void check_moved(int err)
+{
+	if (err > 0 || dev != &nv.gpu.vfio)
+		return;
+	sim_mem_read(nv.gpu.name, 0, device, done);
+	BYTES(buffer, device, done, "moved, seen from the device");
 }
 
 static int read_region(void)
@@ -166,17 +184,17 @@ static int reset(void)
 }
 
 static const struct failnth operations[] = {
-	{unbound, bind, nothing, "vfio_device_set_group", false, 0},
-	{bound, open_device, closed, NULL, false, 0},
-	{open_still, region_info, nothing, NULL, false, 0},
-	{open_still, map, unmapped, NULL, false, 0},
-	{mapped, fault, unmapped, NULL, false, 0},
-	{mapped, unmap_middle, unmapped, NULL, false, 0},
-	{reset_still, read_region, nothing, NULL, false, 0},
-	{reset_still, write_region, nothing, NULL, false, 0},
-	{open_still, reset, nothing, NULL, true, 0},
-	{mapped, close_device, closed, NULL, true, 0},
-	{bound, unbind, nothing, NULL, false, 0},
+	{.prepare = unbound, .run = bind, .undo = nothing, .spares = "vfio_device_set_group"},
+	{.prepare = bound, .run = open_device, .undo = closed},
+	{.prepare = open_still, .run = region_info, .undo = nothing},
+	{.prepare = open_still, .run = map, .undo = unmapped},
+	{.prepare = mapped, .run = fault, .undo = unmapped},
+	{.prepare = mapped, .run = unmap_middle, .undo = unmapped},
+	{.prepare = transfer_prepare, .run = read_region, .undo = nothing, .check = check_moved},
+	{.prepare = transfer_prepare, .run = write_region, .undo = nothing, .check = check_moved},
+	{.prepare = open_still, .run = reset, .undo = nothing, .may_need_nothing = true},
+	{.prepare = mapped, .run = close_device, .undo = closed, .may_need_nothing = true},
+	{.prepare = bound, .run = unbind, .undo = nothing},
 };
 
 #define BRIDGE 100
