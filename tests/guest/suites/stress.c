@@ -28,7 +28,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "gpu.h"
+#include "sibling.h"
 
 #define ST_AREA	 (256 * KiB)
 #define ST_STUCK 40 /* seconds without a turn; the longest one holds a buffer for four */
@@ -48,6 +48,7 @@ struct st_actor {
 };
 
 static struct gpu gpu;
+static struct vfio_dev sibling; /* of the GPU whose bus can be reset */
 static volatile enum { ST_DISTURB, ST_CALM, ST_STOP } * st_phase;
 
 static uint64_t st_random(struct st_actor *a, uint64_t below)
@@ -347,6 +348,46 @@ static void st_reset_outside(struct st_actor *a)
 	st_pause(a, 300, 900);
 }
 
+/*
+ * The sibling asks for a reset of the bus. That takes a moment in which nobody has the GPU's locks, for
+ * which some have to wait until it is calm.
+ */
+static void st_reset_sibling(struct st_actor *a)
+{
+	const double end = ktap_now() + 2;
+	int err;
+
+	if (*st_phase == ST_CALM && a->done) {
+		st_pause(a, 50, 100);
+		return;
+	}
+	do {
+		err = vfio_hot_reset_by(&sibling, gpu.vfio.group);
+		if (err)
+			st_pause(a, 0, 2);
+	} while ((err == EBUSY || err == EAGAIN) && ktap_now() < end);
+	OK(!err || err == EBUSY || err == EAGAIN, "%s: %s", a->name, strerror(err));
+	a->done += !err;
+	a->refused += !!err;
+	st_pause(a, 200, 800);
+}
+
+/* That of a GH200 is never reset, whoever asks. */
+static void st_reset_bus(struct st_actor *a)
+{
+	int err;
+
+	if (sibling.fd > 0) {
+		st_reset_sibling(a);
+		return;
+	}
+	err = vfio_hot_reset(&gpu.vfio);
+	OK(err == ENODEV || err == EBUSY || err == EAGAIN, "%s: errno %d", a->name, err);
+	a->done += err == ENODEV;
+	a->refused += err != ENODEV;
+	st_pause(a, 200, 800);
+}
+
 /* How long memory trains: less than until the next reset as a rule, now and then more. */
 static void st_train(struct st_actor *a)
 {
@@ -405,6 +446,7 @@ static const struct st_actor st_inside[] = {
 	ACTOR("memory enable", st_toggle, VFIO_USEMEM, 48 * MiB),
 	ACTOR("resets", st_reset, VFIO_USEMEM, 48 * MiB),
 	ACTOR("resets from outside", st_reset_outside, VFIO_USEMEM, 48 * MiB),
+	ACTOR("resets of the bus", st_reset_bus, VFIO_USEMEM, 48 * MiB),
 	ACTOR("training", st_train, VFIO_USEMEM, 48 * MiB),
 };
 
@@ -510,23 +552,25 @@ static void st_settle(struct st_actor *actors)
 
 static void everything_at_once(void)
 {
-	const struct gpu_want kinds[] = {
-		{.preset = "tiny", .scrub = "0"},
-		{.preset = "gb200", .mem_size = "1536M", .scrub = "0"},
-	};
-	const struct gpu_want *kind = &kinds[ktap_arg()];
+	const bool gb200 = ktap_arg();
+	const struct gpu_want tiny = {.preset = "tiny", .scrub = "0"},
+			      kind = gb200 ? sibling_want("gb200") : tiny;
 	struct st_actor *actors = ktap_shared(ST_ALL * sizeof(*actors));
 	pthread_t threads[ST_INSIDE];
 	struct timespec late;
 	pid_t victim;
 
-	gpu_open(&gpu, kind);
+	if (gb200)
+		sibling_bind();
+	gpu_open(&gpu, &kind);
+	if (gb200)
+		sibling_open(&sibling, &gpu);
 	sim_fault(gpu.name, "training_ms", "3");
 	st_catch();
 	st_phase = ktap_shared(sizeof(*st_phase));
 	memcpy(actors, st_inside, sizeof(st_inside));
 	memcpy(actors + ST_INSIDE, st_victims, sizeof(st_victims));
-	for (unsigned int i = 0; ktap_arg() == 1 && i < ST_ALL; i++)
+	for (unsigned int i = 0; gb200 && i < ST_ALL; i++)
 		actors[i].window = VFIO_USEMEM;
 	victim = ktap_spawn(st_victim, actors + ST_INSIDE);
 	st_start(actors, ST_INSIDE, threads);
@@ -551,5 +595,5 @@ int main(int argc, char **argv)
 {
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		cases[i].timeout = 3 * ST_STUCK + (unsigned int)st_seconds();
-	return ktap_main("stress", cases, ARRAY_LEN(cases), gpu_cleanup, argc, argv);
+	return ktap_main("stress", cases, ARRAY_LEN(cases), sibling_cleanup, argc, argv);
 }
