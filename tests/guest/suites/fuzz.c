@@ -73,7 +73,7 @@ static double fz_seconds(void)
 
 	if (own)
 		return atof(own);
-	return ktap_quick() ? 20 : 60;
+	return ktap_quick() ? 30 : 60;
 }
 
 static void fz_learn_window(int region, uint64_t length, uint64_t at)
