@@ -307,6 +307,7 @@ int main(int argc, char **argv)
 		SAID("guest_bars"),
 		SAID("guest_registers"),
 		SAID("guest_sizing"),
+		SAID("guest_rescan"),
 		SAID("guest_usemem"),
 		SAID("guest_resmem"),
 		SAID("guest_flr"),
