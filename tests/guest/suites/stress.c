@@ -30,9 +30,10 @@
 
 #include "sibling.h"
 
-#define ST_AREA	 (256 * KiB)
-#define ST_STUCK 40 /* seconds without a turn; the longest one holds a buffer for four */
-#define ST_LEAST 5  /* turns of each that were served in a minute */
+#define ST_AREA	  (256 * KiB)
+#define ST_STUCK  40 /* seconds without a turn; the longest one holds a buffer for four */
+#define ST_CALMED 80 /* seconds in the calm, at most, until everybody was served enough */
+#define ST_LEAST  5  /* turns of each that must be served in rounds of a minute */
 
 struct st_actor {
 	const char *name;
@@ -475,10 +476,24 @@ static void st_victim(void *arg)
 		pthread_join(threads[i], NULL);
 }
 
+static double st_seconds(void)
+{
+	const char *own = getenv("COHGPU_STRESS_SECONDS");
+
+	if (own)
+		return atof(own);
+	return ktap_quick() || ktap_peer() ? 10 : 60;
+}
+
+static unsigned int st_least(void)
+{
+	return st_seconds() < 60 ? 1 : ST_LEAST;
+}
+
 static bool st_all_served(const struct st_actor *actors)
 {
 	for (size_t i = 0; i < ST_ALL; i++) {
-		if (!actors[i].done)
+		if (actors[i].done < st_least())
 			return false;
 	}
 	return true;
@@ -513,25 +528,15 @@ static void st_watch(const struct st_actor *actors, double seconds, pid_t *victi
 		}
 	}
 	*st_phase = ST_CALM;
-	while (!st_all_served(actors) && ktap_now() < end + ST_STUCK)
+	while (!st_all_served(actors) && ktap_now() < end + ST_CALMED)
 		ktap_sleep(0.2);
 	if (ktap_now() > end + 1)
 		ktap_diag("served in the calm: some, within %.0f s", ktap_now() - end);
 }
 
-static double st_seconds(void)
-{
-	const char *own = getenv("COHGPU_STRESS_SECONDS");
-
-	if (own)
-		return atof(own);
-	return ktap_quick() || ktap_peer() ? 10 : 60;
-}
-
 /* What everybody says was done is what the device has. */
 static void st_settle(struct st_actor *actors)
 {
-	const unsigned int least = st_seconds() < 60 ? 1 : ST_LEAST;
 	uint64_t value = 0xc0de;
 
 	vfio_power(&gpu.vfio, 0);
@@ -541,8 +546,8 @@ static void st_settle(struct st_actor *actors)
 		ktap_diag("%s: %llu done, %llu refused", actors[i].name,
 			  (unsigned long long)actors[i].done,
 			  (unsigned long long)actors[i].refused);
-		OK(actors[i].done >= least, "%s: served %llu times, want %u at least",
-		   actors[i].name, (unsigned long long)actors[i].done, least);
+		OK(actors[i].done >= st_least(), "%s: served %llu times, want %u at least",
+		   actors[i].name, (unsigned long long)actors[i].done, st_least());
 		if (i < ST_INSIDE)
 			st_check(&actors[i]);
 	}
@@ -594,6 +599,6 @@ static struct ktap_case cases[] = {
 int main(int argc, char **argv)
 {
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-		cases[i].timeout = 3 * ST_STUCK + (unsigned int)st_seconds();
+		cases[i].timeout = 2 * ST_STUCK + ST_CALMED + (unsigned int)st_seconds();
 	return ktap_main("stress", cases, ARRAY_LEN(cases), sibling_cleanup, argc, argv);
 }
