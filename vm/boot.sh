@@ -173,11 +173,24 @@ boot() {
 	printf '%q ' "${QEMU_COMMAND[@]}" >"$dir/qemu.cmd"
 	setpriv --pdeathsig TERM timeout --foreground -k 5 "$seconds" "${QEMU_COMMAND[@]}" <&0 2>"$dir/qemu.err" &
 	BOOTED=$! BOOT_DIR=$dir
+	end_after_panic "$dir/console.log" "$BOOTED" </dev/null >/dev/null 2>&1 &
 	trap power_off EXIT
 	wait "$BOOTED" || status=$?
 	trap - EXIT
 	boot_clean
 	return "$status"
+}
+
+# end_after_panic LOG PID: a kernel that panics within a panic stands still, and would
+# until the time is over.
+end_after_panic() {
+	while sleep 5 && kill -0 "$2"; do
+		if grep -a -q 'Kernel panic' "$1"; then
+			sleep 30
+			kill "$2"
+			return
+		fi
+	done
 }
 
 boot_clean() {

@@ -173,6 +173,42 @@ static int sim_ras_hit(struct kprobe *probe, struct pt_regs *regs)
 	return 0;
 }
 
+/* A probe that has one stays a trap. */
+static void sim_ras_passed(struct kprobe *probe, struct pt_regs *regs,
+			   unsigned long flags)
+{
+}
+
+/*
+ * On POWER r13 is the CPU's own, and both ftrace, which has the probes on a
+ * function's entry, and optimized probes give it back as it was before them. A
+ * task that is moved meanwhile, as it can be where the kernel is preemptible,
+ * goes on with the data of the CPU that it came from. A trap leaves r13 alone:
+ * on the instruction behind ftrace's, where the arguments are as they came.
+ */
+static int sim_ras_register(struct kprobe *probe)
+{
+	struct kprobe trap = {
+		.pre_handler = sim_ras_hit,
+		.post_handler = sim_ras_passed,
+	};
+	int ret;
+
+	probe->pre_handler = sim_ras_hit;
+	if (!IS_ENABLED(CONFIG_PPC))
+		return register_kprobe(probe);
+
+	probe->post_handler = sim_ras_passed;
+	probe->flags = KPROBE_FLAG_DISABLED;
+	ret = register_kprobe(probe);
+	if (ret)
+		return ret;
+	trap.addr = probe->addr + (kprobe_ftrace(probe) ? 1 : 0);
+	unregister_kprobe(probe);
+	*probe = trap;
+	return register_kprobe(probe);
+}
+
 bool sim_ras_sees_mappings(void)
 {
 	unsigned int i;
@@ -193,8 +229,7 @@ void sim_ras_init(void)
 		if (sim_ras_probes[i].action &&
 		    (sim_ras_on[i - 1] || sim_ras_on[i - 2]))
 			continue;
-		sim_ras_probes[i].probe.pre_handler = sim_ras_hit;
-		sim_ras_on[i] = !register_kprobe(&sim_ras_probes[i].probe);
+		sim_ras_on[i] = !sim_ras_register(&sim_ras_probes[i].probe);
 	}
 	if (!sim_ras_sees_mappings())
 		pr_info("ras: no kernel probes, so early mappings are not counted\n");

@@ -3,6 +3,7 @@
  * spec/nvlink2.md sections 4 and 5: the GPU's memory, through read, write and mappings.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -369,6 +370,48 @@ static void killed_while_mapped(void)
 	nvlink_agrees(&nv, vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, 64 * KiB), 0, "next client");
 }
 
+/* Maps, touches and unmaps, over and over. */
+static void faulter(void *faults)
+{
+	const uint64_t bytes = 64 * KiB;
+
+	for (;;) {
+		volatile char *p = vfio_map(&nv.gpu.vfio, VFIO_SPECIAL, 0, bytes);
+
+		for (uint64_t at = 0; at < bytes; at += util_page()) {
+			p[at] = 1;
+			++*(volatile uint64_t *)faults;
+		}
+		munmap((void *)(uintptr_t)p, bytes);
+	}
+}
+
+/*
+ * Wherever in a fault the kernel takes it to another CPU: probes on the functions that map must not
+ * leave it there with what belongs to the CPU that it came from, as ftrace's do on POWER.
+ */
+static void faults_on_the_move(void)
+{
+	volatile uint64_t *faults = ktap_shared(sizeof(*faults));
+	double end = ktap_now() + (ktap_quick() ? 5 : 20);
+	unsigned int moves = 0;
+	pid_t pid;
+
+	ram_open();
+	pid = ktap_spawn(faulter, (void *)(uintptr_t)faults);
+	for (; ktap_now() < end; moves++) {
+		cpu_set_t cpu;
+
+		CPU_ZERO(&cpu);
+		CPU_SET(moves % 2, &cpu);
+		EQ(sched_setaffinity(pid, sizeof(cpu), &cpu), 0, "move to CPU %u", moves % 2);
+	}
+	ktap_kill(pid, 5, "faulter");
+	ktap_diag("%llu faults, %u moves", (unsigned long long)*faults, moves);
+	OK(*faults > 1000 && moves > 1000, "%llu faults, %u moves: want 1000 of each at least",
+	   (unsigned long long)*faults, moves);
+}
+
 static void ram_enable(void)
 {
 	vfio_memory_enable(&nv.gpu.vfio, true);
@@ -506,6 +549,7 @@ int main(int argc, char **argv)
 		KTAP_CASE(P13_fatal_error),
 		KTAP_CASE(tracepoints),
 		KTAP_CASE(killed_while_mapped),
+		KTAP_CASE(faults_on_the_move),
 		KTAP_CASE_SLOW(random_kills, 400),
 		KTAP_CASE_ARG_SLOW("many_cycles", many_cycles, 1000, 1700),
 	};
