@@ -500,49 +500,6 @@ void guest_run(const struct guest *g)
 	guest_tell(&r, "power off");
 }
 
-/* Before the event there may be a process and a time: "1234@1234.5678:". */
-static bool guest_is_event(const char *line, const char *event)
-{
-	size_t len = strlen(line), n = strlen(event);
-
-	return len >= n && !strcmp(line + len - n, event) && (len == n || line[len - n - 1] == ':');
-}
-
-bool guest_traced(const char *life, const char *event)
-{
-	char path[128], line[512];
-	bool found = false;
-	FILE *f;
-
-	guest_path(path, sizeof(path), life, "qemu");
-	f = fopen(path, "re");
-	OK(f, "%s: %s", path, strerror(errno));
-	while (!found && fgets(line, sizeof(line), f)) {
-		line[strcspn(line, "\r\n")] = 0;
-		found = guest_is_event(line, event);
-	}
-	fclose(f);
-	return found;
-}
-
-bool guest_vmm_said(const char *life, const char *const words[])
-{
-	char path[128], line[512];
-	bool said = false;
-	FILE *f;
-
-	guest_path(path, sizeof(path), life, "qemu");
-	f = fopen(path, "re");
-	OK(f, "%s: %s", path, strerror(errno));
-	while (!said && fgets(line, sizeof(line), f)) {
-		said = true;
-		for (int i = 0; words[i] && said; i++)
-			said = strstr(line, words[i]);
-	}
-	fclose(f);
-	return said;
-}
-
 void guest_said_ok(const char *life, const char *name)
 {
 	char path[128], line[1024], word[128], about[512] = "", *at;

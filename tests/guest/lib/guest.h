@@ -46,6 +46,8 @@ void guest_run(const struct guest *g);
 bool guest_traced(const char *life, const char *event);
 /* Has QEMU said all these words (NULL-terminated list) in one line? */
 bool guest_vmm_said(const char *life, const char *const words[]);
+/* Has QEMU noted that memory of so many bytes is there for the IOMMU (vfio_listener_region_add_ram)? */
+bool guest_memory_added(const char *life, uint64_t bytes);
 /* What the guest said about one of its cases in that life; fails the case if that is not "ok". */
 void guest_said_ok(const char *life, const char *name);
 

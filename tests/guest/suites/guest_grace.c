@@ -13,7 +13,8 @@ static struct gpu gpu[GUEST_GPUS];
 
 /* What QEMU finds and maps, and files that it maps for other devices; older ones have no such event. */
 static const char *const trace[] = {"vfio_region_setup", "vfio_region_mmap",
-				    "iommufd_backend_map_file*", NULL};
+				    "vfio_listener_region_add_ram", "iommufd_backend_map_file*",
+				    NULL};
 
 static const struct gpu_want gh200_96 = {.preset = "gh200-96"};
 static const struct gpu_want gb200 = {.preset = "gb200"};
@@ -192,17 +193,26 @@ static void window_mapped(const char *life, const struct gpu *g, int bar, bool w
 	EQ(guest_vmm_said(life, any), want, "%s: QEMU mapped %s", life, region);
 }
 
-/* For other devices of the guest: as a file of the driver's, or not at all; else as QEMU's memory. */
-static void window_for_dma(const char *life, const struct gpu *g, int bar)
+/* QEMU gave the IOMMU memory of just this length, and did not say that it could not. */
+static void window_given(const char *life, int bar, uint64_t length)
 {
 	const char *const refused[] = {"_dma_map(", NULL};
+
+	OK(guest_memory_added(life, length), "%s: QEMU noted no memory of BAR%d's 0x%" PRIx64, life,
+	   bar, length);
+	OK(!guest_vmm_said(life, refused), "%s: QEMU could not map a region for DMA", life);
+}
+
+/* For other devices of the guest: as QEMU's memory; by an iommufd as a file of the driver's, or not at all. */
+static void window_for_dma(const char *life, const struct gpu *g, int bar)
+{
 	const char *const bar_refused[] = {"PCI BAR?", NULL};
 	const char *qemu = getenv("COHGPU_GUESTS");
 	char size[64];
 	const char *const by_file[] = {"iommufd_backend_map_file_dma", size, " (0)", NULL};
 
 	if (!vfio_by_iommufd()) {
-		OK(!guest_vmm_said(life, refused), "%s: QEMU could not map a region for DMA", life);
+		window_given(life, bar, window(g, bar));
 		return;
 	}
 	snprintf(size, sizeof(size), " size=0x%" PRIx64 " ", window(g, bar));
