@@ -33,7 +33,6 @@
 #define ST_AREA	  (256 * KiB)
 #define ST_STUCK  40 /* seconds without a turn; the longest one holds a buffer for four */
 #define ST_CALMED 80 /* seconds in the calm, at most, until everybody was served enough */
-#define ST_LEAST  5  /* turns of each that must be served in rounds of a minute */
 
 struct st_actor {
 	const char *name;
@@ -50,6 +49,7 @@ struct st_actor {
 
 static struct gpu gpu;
 static struct vfio_dev sibling; /* of the GPU whose bus can be reset */
+static unsigned int st_least;	/* turns of each that must be served */
 static volatile enum { ST_DISTURB, ST_CALM, ST_STOP } * st_phase;
 
 static uint64_t st_random(struct st_actor *a, uint64_t below)
@@ -485,15 +485,10 @@ static double st_seconds(void)
 	return ktap_quick() || ktap_peer() ? 10 : 60;
 }
 
-static unsigned int st_least(void)
-{
-	return st_seconds() < 60 ? 1 : ST_LEAST;
-}
-
 static bool st_all_served(const struct st_actor *actors)
 {
 	for (size_t i = 0; i < ST_ALL; i++) {
-		if (actors[i].done < st_least())
+		if (actors[i].done < st_least)
 			return false;
 	}
 	return true;
@@ -546,8 +541,8 @@ static void st_settle(struct st_actor *actors)
 		ktap_diag("%s: %llu done, %llu refused", actors[i].name,
 			  (unsigned long long)actors[i].done,
 			  (unsigned long long)actors[i].refused);
-		OK(actors[i].done >= st_least(), "%s: served %llu times, want %u at least",
-		   actors[i].name, (unsigned long long)actors[i].done, st_least());
+		OK(actors[i].done >= st_least, "%s: served %llu times, want %u at least",
+		   actors[i].name, (unsigned long long)actors[i].done, st_least);
 		if (i < ST_INSIDE)
 			st_check(&actors[i]);
 	}
@@ -598,6 +593,7 @@ static struct ktap_case cases[] = {
 
 int main(int argc, char **argv)
 {
+	st_least = st_seconds() < 60 ? 1 : 5;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		cases[i].timeout = 2 * ST_STUCK + ST_CALMED + (unsigned int)st_seconds();
 	return ktap_main("stress", cases, ARRAY_LEN(cases), sibling_cleanup, argc, argv);
